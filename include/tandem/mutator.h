@@ -1,0 +1,121 @@
+// Mutator: a thread's attachment to a heap; what it allocates with.
+//
+// Construct one on the thread's stack; it attaches the constructing thread until destroyed (by
+// the same thread, before the heap). The thread's stack from here down is scanned for references
+// conservatively, so raw T* in its frames keep objects alive. One Mutator a thread and heap.
+//
+// An attached thread must reach a *safepoint* now and then, or the collector (and whoever waits
+// for it) waits: allocation, every slow path of a barrier, Safepoint() and BlockingScope are
+// safepoints. A thread that will sleep, wait for a lock or I/O, or compute for long without
+// touching the heap does so inside a BlockingScope.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "tandem/heap.h"
+#include "tandem/internal/layout.h"
+#include "tandem/internal/saved_registers.h"
+
+namespace tandem {
+
+namespace internal {
+
+class MutatorImpl;
+
+}  // namespace internal
+
+class Mutator {
+ public:
+  explicit Mutator(Heap& heap);
+  ~Mutator();
+  Mutator(const Mutator&) = delete;
+  Mutator& operator=(const Mutator&) = delete;
+
+  Heap& heap() const { return heap_; }
+
+  // Lets the collector have its turn with this thread, if it wants one.
+  void Safepoint();
+
+  // Brings all pages of [start, start + bytes) in, with many reads in flight, in one call.
+  // A hint for speed: pages may leave again at any time.
+  void FetchRange(const void* start, size_t bytes);
+
+  // Has the object's destructor run once it is dead: see Heap::RunFinalizers.
+  void AddFinalizable(void* object);
+
+  internal::MutatorImpl& impl() { return *impl_; }
+
+  // Memory for one object of `bytes` (ObjectBytes of its payload), zeroed, with its header and
+  // side-table bits set; null when the heap is full and a collection did not help.
+  void* Allocate(const internal::TypeInfo* type, size_t bytes) {
+    using namespace internal;
+    AllocationRegion& region = regions_[type->trace == nullptr];
+    const uintptr_t start = region.cursor;
+    if (__builtin_expect(bytes > region.limit - start, 0)) return AllocateSlow(type, bytes);
+    region.cursor = start + bytes;
+    SetBit(starts_, start - heap_base_);
+    SetBit(ends_, start + bytes - kGranuleBytes - heap_base_);
+    // Release: a tracer that acquires the header finds the zeroed payload behind it.
+    __atomic_store_n(reinterpret_cast<Header*>(start), MakeHeader(type, bytes), __ATOMIC_RELEASE);
+    return reinterpret_cast<void*>(start + kHeaderBytes);
+  }
+
+ private:
+  friend class internal::MutatorImpl;
+
+  [[gnu::noinline]] void* AllocateSlow(const internal::TypeInfo* type, size_t bytes);
+
+  // Only the thread that owns the region writes these words; others read them at safepoints of
+  // this thread, or tolerate missing an object that is only now being born.
+  static void SetBit(uint64_t* table, uintptr_t offset) {
+    const uintptr_t granule = offset >> internal::kGranuleShift;
+    const uint64_t word = __atomic_load_n(&table[granule >> 6], __ATOMIC_RELAXED);
+    __atomic_store_n(&table[granule >> 6], word | uint64_t{1} << (granule & 63), __ATOMIC_RELAXED);
+  }
+
+  internal::AllocationRegion regions_[2];  // with references, leaves
+  uint64_t* starts_ = nullptr;             // side tables of the heap: runtime/heap/side_tables.h
+  uint64_t* ends_ = nullptr;
+  uintptr_t heap_base_ = 0;
+  Heap& heap_;
+  std::unique_ptr<internal::MutatorImpl> impl_;
+};
+
+// While it exists this thread promises not to touch the heap, and the collector does not wait
+// for it. Nests.
+class BlockingScope {
+ public:
+  [[gnu::always_inline]] explicit BlockingScope(Mutator& mutator) : mutator_(mutator) {
+    registers_.Save();
+    Enter();
+  }
+  ~BlockingScope();
+  BlockingScope(const BlockingScope&) = delete;
+  BlockingScope& operator=(const BlockingScope&) = delete;
+
+ private:
+  [[gnu::noinline]] void Enter();
+
+  Mutator& mutator_;
+  internal::SavedRegisters registers_;
+};
+
+// Keeps the pages of a range local while it exists, so that the kernel (system calls return
+// EFAULT on far pages) or a device may access them. Keep such ranges small: they count against
+// the local budget. Any attached thread.
+class PinScope {
+ public:
+  PinScope(Mutator& mutator, const void* start, size_t bytes);
+  ~PinScope();
+  PinScope(const PinScope&) = delete;
+  PinScope& operator=(const PinScope&) = delete;
+
+ private:
+  Mutator& mutator_;
+  uintptr_t start_;
+  size_t bytes_;
+};
+
+}  // namespace tandem

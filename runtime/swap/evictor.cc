@@ -1,0 +1,282 @@
+#include "runtime/swap/evictor.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <span>
+
+#include "runtime/base/backoff.h"
+#include "runtime/base/check.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/futex.h"
+#include "runtime/swap/page_hash.h"
+
+namespace tandem::swap {
+namespace {
+
+constexpr size_t kMaxBatch = 64;
+// Writes queued or in flight. The rest of the slots is for fetches: since only the holder of the
+// lock polls writes, it must never wait for a slot that one of them has.
+constexpr size_t kMaxWrites = Staging::kSlots / 4;
+alignas(base::kPageSize) constinit const std::byte kZeroPage[base::kPageSize] = {};
+
+// Copies a page that mutators may still be reading and have written without telling anyone. Not
+// memcpy: race detectors would rightly see a race there, which the write protection rules out.
+void CopyProtectedPages(std::byte* to, uintptr_t from, size_t bytes) {
+#if defined(__x86_64__)
+  asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
+#else
+  const volatile uint64_t* source = reinterpret_cast<const uint64_t*>(from);
+  for (size_t i = 0; i < bytes / 8; ++i) reinterpret_cast<volatile uint64_t*>(to)[i] = source[i];
+#endif
+}
+
+}  // namespace
+
+Evictor::Evictor(EvictorParts parts, std::unique_ptr<rdma::Channel> channel,
+                 std::unique_ptr<Replacement> replacement)
+    : parts_(parts),
+      channel_(std::move(channel)),
+      replacement_(std::move(replacement)),
+      zero_hash_(HashPage(kZeroPage)) {
+  const size_t limit = parts_.budget.limit();
+  low_ = std::clamp<size_t>(limit / 32, 4, 256);
+  high_ = 2 * low_;
+  parts_.batch = std::min({parts_.batch, kMaxBatch, std::max<size_t>(high_, 1)});
+  thread_ = std::thread([this] { ThreadMain(); });
+  pthread_setname_np(thread_.native_handle(), "tandem-evict");
+}
+
+Evictor::~Evictor() {
+  stop_.store(true);
+  wakeups_.fetch_add(1);
+  base::FutexWake(wakeups_, 1);
+  thread_.join();
+}
+
+void Evictor::Wake() {
+  // Fences here and in ThreadMain: either it sees that frames are short after it has set asleep_,
+  // or this, after frames were taken, sees asleep_.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (!asleep_.load(std::memory_order_relaxed)) return;
+  wakeups_.fetch_add(1);
+  base::FutexWake(wakeups_, 1);
+}
+
+void Evictor::ThreadMain() {
+  while (!stop_.load(std::memory_order_relaxed)) {  // a late look costs one more round
+    const uint32_t seen = wakeups_.load();
+    base::Backoff backoff;
+    while (!stop_.load(std::memory_order_relaxed)) {
+      size_t progress = 0;
+      bool idle = false;
+      if (TryLock()) {
+        if (parts_.budget.free() < high_ && !lost()) progress = EvictBatch();
+        progress += PollWrites();
+        idle = parts_.budget.free() >= high_ && in_flight_ == 0 && post_head_ == post_tail_;
+        Unlock();
+      }
+      if (idle || lost()) break;
+      if (progress > 0) {
+        backoff = {};
+      } else {
+        backoff.Pause();
+      }
+    }
+    asleep_.store(true, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // see Wake
+    if ((!FramesAreShort() || lost()) && !stop_.load()) {
+      base::FutexWait(wakeups_, seen, 100'000'000);
+    }
+    asleep_.store(false, std::memory_order_relaxed);
+  }
+}
+
+bool Evictor::TryEvict() {
+  if (!TryLock()) return false;
+  if (!lost()) {
+    EvictBatch();
+    PollWrites();
+    parts_.metrics.by_mutator.Add();
+  }
+  Unlock();
+  return true;
+}
+
+size_t Evictor::EvictBatch() {
+  if (in_flight_ + (post_tail_ - post_head_) + parts_.batch > kMaxWrites) return 0;
+  PageIndex victims[kMaxBatch];
+  const size_t chosen = replacement_->Select(parts_.table, std::span(victims, parts_.batch));
+  size_t n = 0;
+  for (size_t i = 0; i < chosen; ++i) {
+    const PageIndex page = victims[i];
+    // Sequentially consistent against Pager::Pin: it raises the count, then looks at the state.
+    // The slot is non-zero while an earlier write of the page is in flight.
+    if (parts_.table.pins(page).load() != 0 ||
+        parts_.table.slot(page).load(std::memory_order_acquire) != 0) {
+      parts_.table.state(page).store(kLocal, std::memory_order_release);
+      parts_.metrics.put_back.Add();
+      continue;
+    }
+    victims[n++] = page;
+  }
+  for (size_t i = 0; i < n;) {
+    size_t run = 1;
+    while (i + run < n && victims[i + run] == victims[i] + run) ++run;
+    const SlotRun slots = parts_.staging.TakeEmpty(run);
+    UnmapRun(victims[i], slots);
+    parts_.budget.GiveBack(slots.count);
+    for (uint32_t k = 0; k < slots.count; ++k) Leave(victims[i] + k, slots.first + k);
+    i += slots.count;
+  }
+  parts_.metrics.evicted.Add(n);
+  PostWrites();
+  return n;
+}
+
+void Evictor::UnmapRun(PageIndex first, SlotRun slots) {
+  const uintptr_t address = parts_.table.AddressOf(first);
+  const size_t bytes = slots.count * base::kPageSize;
+  if (parts_.move) {
+    parts_.uffd.Move(reinterpret_cast<uintptr_t>(parts_.staging.Data(slots.first)), address, bytes);
+  } else {
+    parts_.uffd.WriteProtect(address, bytes);
+    CopyProtectedPages(parts_.staging.Data(slots.first), address, bytes);
+    Userfault::Unmap(address, bytes);
+  }
+}
+
+void Evictor::Leave(PageIndex page, uint32_t slot) {
+  auto& state = parts_.table.state(page);
+  auto& hash = parts_.table.hash(page);
+  // Sequentially consistent, after LEAVING and after unmapping: a Revive that this misses is
+  // followed by stores that find the page missing. See Pager::Revive.
+  const uint64_t known = hash.load();
+  const uint64_t now = known == kDeadContent ? kDeadContent : HashPage(parts_.staging.Data(slot));
+  if (now == known && now != kDeadContent) {
+    parts_.metrics.clean.Add();
+    parts_.staging.PutReady({slot, 1});
+    state.store(kFar, std::memory_order_release);
+    return;
+  }
+  if (now == kDeadContent || now == zero_hash_) {
+    (now == kDeadContent ? parts_.metrics.dead : parts_.metrics.zero).Add();
+    parts_.footprint.Subtract(1);
+    parts_.staging.PutReady({slot, 1});
+    hash.store(kNoFarCopy, std::memory_order_relaxed);  // published by the state
+    state.store(kFar | kFresh, std::memory_order_release);
+    return;
+  }
+  hash.store(now, std::memory_order_relaxed);  // published by the state
+  slots_[slot].flags.store(0, std::memory_order_relaxed);
+  slots_[slot].page = page;
+  parts_.table.slot(page).store(slot + 1, std::memory_order_relaxed);
+  state.store(kWriting, std::memory_order_release);
+  QueueWrite(slot);
+  parts_.metrics.write_backs.Add();
+}
+
+void Evictor::QueueWrite(uint32_t slot) {
+  to_post_[post_tail_ % Staging::kSlots] = slot;
+  ++post_tail_;
+}
+
+void Evictor::PostWrites() {
+  while (post_head_ != post_tail_) {
+    const uint32_t slot = to_post_[post_head_ % Staging::kSlots];
+    const rdma::Transfer write{.direction = rdma::Direction::kWrite,
+                               .lane = rdma::Lane::kWriteBack,
+                               .far = parts_.slabs.FarAddressOf(slots_[slot].page),
+                               .local = parts_.staging.Data(slot),
+                               .bytes = base::kPageSize,
+                               .cookie = slot};
+    if (channel_->Post({&write, 1}) == 0) return;  // the queue is full; PollWrites goes on
+    slots_[slot].deadline_ns = base::NowNs() + parts_.timeout_ns;
+    ++in_flight_;
+    ++post_head_;
+  }
+}
+
+size_t Evictor::PollWrites() {
+  if (in_flight_ == 0) return 0;
+  size_t total = 0;
+  rdma::Completion completions[32];
+  while (const size_t n = channel_->Poll(completions)) {
+    total += n;
+    for (size_t i = 0; i < n; ++i) {
+      const auto slot = static_cast<uint32_t>(completions[i].cookie);
+      --in_flight_;
+      slots_[slot].deadline_ns = 0;
+      if (completions[i].outcome == rdma::Outcome::kDone) {
+        WriteCompleted(slot);
+      } else {
+        lost_.store(true, std::memory_order_relaxed);  // the page stays where it is: WRITING
+      }
+    }
+  }
+  if (total > 0) {
+    if (post_head_ != post_tail_ && !lost()) PostWrites();
+  } else {
+    RetryOverdueWrites();
+  }
+  return total;
+}
+
+void Evictor::RetryOverdueWrites() {
+  const uint64_t now = base::NowNs();
+  if (now < next_timeout_check_ns_) return;
+  next_timeout_check_ns_ = now + parts_.timeout_ns / 4;
+  for (uint32_t slot = 0; slot < Staging::kSlots; ++slot) {
+    if (slots_[slot].deadline_ns == 0 || now < slots_[slot].deadline_ns) continue;
+    if (!channel_->Cancel(slot)) continue;  // it completed just now: the next poll has it
+    --in_flight_;
+    slots_[slot].deadline_ns = 0;
+    parts_.metrics.write_retries.Add();
+    // No other write of that page can be in flight, so posting it last overtakes nothing.
+    QueueWrite(slot);
+  }
+  PostWrites();
+}
+
+void Evictor::WriteCompleted(uint32_t slot) {
+  const PageIndex page = slots_[slot].page;
+  PageState expected = kWriting;
+  // Release: the far copy is good. On failure the page was taken back (transition g).
+  if (parts_.table.state(page).compare_exchange_strong(expected, kFar, std::memory_order_acq_rel)) {
+    Recycle(page, slot);
+  } else if (slots_[slot].flags.fetch_or(kWriteDone, std::memory_order_acq_rel) & kRescueDone) {
+    Recycle(page, slot);
+  }
+}
+
+void Evictor::RescueDone(PageIndex page) {
+  const uint32_t slot = parts_.table.slot(page).load(std::memory_order_acquire) - 1;
+  if (slots_[slot].flags.fetch_or(kRescueDone, std::memory_order_acq_rel) & kWriteDone) {
+    Recycle(page, slot);
+  }
+}
+
+void Evictor::Recycle(PageIndex page, uint32_t slot) {
+  parts_.table.slot(page).store(0, std::memory_order_release);
+  parts_.staging.PutReady({slot, 1});
+}
+
+void Evictor::Protect(PageIndex page) {
+  for (base::Backoff backoff; !TryLock(); backoff.Pause()) {
+  }
+  auto& state = parts_.table.state(page);
+  PageState seen = state.load(std::memory_order_relaxed);
+  if (Residency(seen) == kLocal && state.compare_exchange_strong(seen, kLeaving)) {
+    if (parts_.table.pins(page).load() == 0 && parts_.table.slot(page).load() == 0) {
+      Userfault::Unmap(parts_.table.AddressOf(page), base::kPageSize);
+      parts_.budget.GiveBack(1);
+      parts_.table.hash(page).store(kDeadContent, std::memory_order_relaxed);
+      state.store(kFar, std::memory_order_release);  // d: dead, but kept from being fetched
+    } else {
+      state.store(kLocal, std::memory_order_release);
+    }
+  }
+  Unlock();
+}
+
+}  // namespace tandem::swap

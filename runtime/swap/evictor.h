@@ -1,0 +1,119 @@
+// Evictor: makes local pages far, so that fetches find frames.
+//
+// A thread of its own, woken when free frames fall below a low watermark, evicts in batches up to
+// a high one: choose victims, unmap them into staging slots (one atomic step a page, so that no
+// store is lost), give the frames back, and write the dirty ones while the next batch is chosen.
+// A mutator that finds no frame runs a batch by itself.
+//
+// All eviction happens under one lock, on one channel: writes to one page cannot overtake each
+// other, and a page whose write is in flight is not evicted again before it completed. The lock
+// is only ever tried by threads that need a frame, and its holder touches no heap memory, so no
+// fault can find it held by its own thread.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+#include "rdma/fabric.h"
+#include "rdma/slab_map.h"
+#include "runtime/swap/budget.h"
+#include "runtime/swap/footprint.h"
+#include "runtime/swap/page_table.h"
+#include "runtime/swap/pager_metrics.h"
+#include "runtime/swap/replacement.h"
+#include "runtime/swap/staging.h"
+#include "runtime/swap/userfault.h"
+
+namespace tandem::swap {
+
+// The parts of a pager that the evictor works on.
+struct EvictorParts {
+  PageTable& table;
+  Staging& staging;
+  Userfault& uffd;
+  Budget& budget;
+  Footprint& footprint;
+  rdma::SlabMap& slabs;
+  PagerMetrics& metrics;
+  bool move;            // pages are moved out, not copied
+  uint64_t timeout_ns;  // of a write
+  size_t batch = 64;    // victims a round
+};
+
+class Evictor {
+ public:
+  Evictor(EvictorParts parts, std::unique_ptr<rdma::Channel> channel,
+          std::unique_ptr<Replacement> replacement);
+  ~Evictor();  // stops the thread; writes in flight are abandoned
+
+  // Tells the thread that frames are (about to be) short. Cheap; async-signal-safe.
+  void Wake();
+  bool FramesAreShort() const { return parts_.budget.free() < low_; }
+
+  // Runs one batch on the calling thread if nobody else is evicting. False: somebody is.
+  bool TryEvict();
+
+  // True once the far side is lost: nothing can be written back any more.
+  bool lost() const { return lost_.load(std::memory_order_relaxed); }
+
+  // A thread has taken `page` back from WRITING (transition g) and mapped it: the slot's bytes
+  // are not needed for that any more.
+  void RescueDone(PageIndex page);
+
+  // Unmaps the page at once, for good, if it is local: see HeapOptions::protect_dead.
+  void Protect(PageIndex page);
+
+ private:
+  // Bits of Slot::flags: whoever sets the second one recycles the slot.
+  static constexpr uint8_t kWriteDone = 1;
+  static constexpr uint8_t kRescueDone = 2;
+
+  struct Slot {
+    std::atomic<uint8_t> flags{0};
+    PageIndex page = 0;        // written under the lock before WRITING is visible
+    uint64_t deadline_ns = 0;  // under the lock; 0: not in flight
+  };
+
+  void ThreadMain();
+  // The following need the lock.
+  size_t EvictBatch();
+  void UnmapRun(PageIndex first, SlotRun slots);
+  void Leave(PageIndex page, uint32_t slot);
+  void QueueWrite(uint32_t slot);
+  void PostWrites();
+  size_t PollWrites();
+  void RetryOverdueWrites();
+  void WriteCompleted(uint32_t slot);
+  void Recycle(PageIndex page, uint32_t slot);
+
+  bool TryLock() { return !locked_.exchange(true, std::memory_order_acquire); }
+  void Unlock() { locked_.store(false, std::memory_order_release); }
+
+  EvictorParts parts_;
+  std::unique_ptr<rdma::Channel> channel_;
+  std::unique_ptr<Replacement> replacement_;
+  const uint64_t zero_hash_;
+  size_t low_ = 0;
+  size_t high_ = 0;
+
+  std::atomic<bool> locked_{false};
+  std::atomic<bool> lost_{false};
+  std::array<Slot, Staging::kSlots> slots_;
+  // Slots whose write is not posted yet: a ring under the lock.
+  std::array<uint32_t, Staging::kSlots> to_post_;
+  size_t post_head_ = 0;
+  size_t post_tail_ = 0;
+  size_t in_flight_ = 0;
+  uint64_t next_timeout_check_ns_ = 0;
+
+  std::atomic<uint32_t> wakeups_{0};
+  std::atomic<bool> asleep_{false};
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+}  // namespace tandem::swap

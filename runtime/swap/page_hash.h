@@ -1,0 +1,21 @@
+// PageHash: 64 bits of the content of a page (XXH3), for clean and damaged pages alike.
+//
+// Never returns the two values that PageTable::hash gives another meaning. Any thread;
+// async-signal-safe.
+#pragma once
+
+#include <xxhash.h>
+
+#include <cstdint>
+
+#include "runtime/base/os_memory.h"
+#include "runtime/swap/page_table.h"
+
+namespace tandem::swap {
+
+inline uint64_t HashPage(const void* page) {
+  const uint64_t h = XXH3_64bits(page, base::kPageSize);
+  return h > kDeadContent ? h : h + 2;
+}
+
+}  // namespace tandem::swap

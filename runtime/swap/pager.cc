@@ -1,0 +1,435 @@
+#include "runtime/swap/pager.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "runtime/base/backoff.h"
+#include "runtime/base/check.h"
+#include "runtime/base/clock.h"
+#include "runtime/swap/page_hash.h"
+#include "runtime/swap/trap.h"
+
+namespace tandem::swap {
+namespace {
+
+constexpr size_t kFetchWindow = 32;  // reads in flight for one thread
+constexpr size_t kPopulateWindow = 16;
+constexpr int kDamageRetries = 8;
+
+alignas(base::kPageSize) constinit const std::byte kZeros[kPopulateWindow * base::kPageSize] = {};
+
+constexpr size_t kMaxBindings = 8;  // heaps a thread; more share the spare port
+// __thread and plain data: the fault handler reads it.
+__thread Pager::Binding t_bindings[kMaxBindings];
+
+}  // namespace
+
+Pager::Pager(PagerOptions options, rdma::Fabric& fabric, base::Registry& registry)
+    : options_(std::move(options)), fabric_(fabric), metrics_(registry) {}
+
+StatusOr<std::unique_ptr<Pager>> Pager::Create(PagerOptions options, rdma::Fabric& fabric,
+                                               base::Registry& registry) {
+  if (options.local_pages < kMinLocalPages) {
+    return Status::InvalidArgument(
+        "local memory of " + std::to_string(options.local_pages * base::kPageSize) +
+        " bytes is too little: at least " + std::to_string(kMinLocalPages * base::kPageSize) +
+        " bytes (" + std::to_string(kMinLocalPages) + " pages) are needed");
+  }
+  std::unique_ptr<Pager> pager(new Pager(std::move(options), fabric, registry));
+  const size_t bytes = pager->options_.heap_bytes;
+
+  auto uffd = Userfault::Open(pager->options_.use_move && !fabric.PinsBuffers());
+  if (!uffd.ok()) return uffd.status();
+  pager->uffd_ = std::make_unique<Userfault>(std::move(*uffd));
+  pager->move_ = pager->uffd_->has_move();
+
+  auto memory = base::OsMemory::Reserve(base::RoundUp(bytes, PageTable::kAlignment),
+                                        PageTable::kAlignment, "the heap");
+  if (!memory.ok()) return memory.status();
+  pager->memory_ = std::move(*memory);
+  madvise(pager->memory_.data(), pager->memory_.size(), MADV_NOHUGEPAGE);
+  // A child would not inherit the registration and read zeroes: it shall not see the heap at all.
+  madvise(pager->memory_.data(), pager->memory_.size(), MADV_DONTFORK);
+  if (Status s =
+          pager->uffd_->Register(pager->memory_.address(), pager->memory_.size(), !pager->move_);
+      !s.ok()) {
+    return s;
+  }
+  auto table = PageTable::Create(pager->memory_.address(), bytes / base::kPageSize);
+  if (!table.ok()) return table.status();
+  pager->table_ = std::move(*table);
+  pager->budget_ = std::make_unique<Budget>(pager->options_.local_pages);
+
+  auto staging = Staging::Create(*pager->uffd_, pager->move_);
+  if (!staging.ok()) return staging.status();
+  pager->staging_ = std::move(*staging);
+  const auto& buffers = pager->staging_->memory();
+  if (Status s = fabric.RegisterBuffer(buffers.data(), buffers.size()); !s.ok()) return s;
+  pager->slabs_ = std::make_unique<rdma::SlabMap>(fabric, pager->table_->pages());
+
+  auto spare = pager->OpenPort();
+  if (!spare.ok()) return spare.status();
+  pager->spare_port_ = std::move(*spare);
+  auto channel = fabric.OpenChannel();
+  if (!channel.ok()) return channel.status();
+  pager->evictor_ =
+      std::make_unique<Evictor>(EvictorParts{.table = *pager->table_,
+                                             .staging = *pager->staging_,
+                                             .uffd = *pager->uffd_,
+                                             .budget = *pager->budget_,
+                                             .footprint = pager->footprint_,
+                                             .slabs = *pager->slabs_,
+                                             .metrics = pager->metrics_,
+                                             .move = pager->move_,
+                                             .timeout_ns = fabric.TimeoutNs()},
+                                std::move(*channel), std::make_unique<ClockReplacement>());
+  if (Status s = TrapRegistry::Add(*pager); !s.ok()) return s;
+  return pager;
+}
+
+Pager::~Pager() { TrapRegistry::Remove(*this); }
+
+StatusOr<std::unique_ptr<Port>> Pager::OpenPort() {
+  auto channel = fabric_.OpenChannel();
+  if (!channel.ok()) return channel.status();
+  return std::make_unique<Port>(std::move(*channel), fabric_.TimeoutNs());
+}
+
+Status Pager::Extend(PageIndex end) {
+  if (Status s = slabs_->Grow(end); !s.ok()) return s;
+  table_->Extend(end);
+  return Status::Ok();
+}
+
+size_t Pager::TakeFrames(size_t want) {
+  size_t got = budget_->TryTake(want);
+  if (evictor_->FramesAreShort()) evictor_->Wake();
+  if (got > 0) return got;
+  const uint64_t start = base::NowNs();
+  for (base::Backoff backoff;; backoff.Pause()) {
+    evictor_->TryEvict();
+    got = budget_->TryTake(want);
+    if (got > 0) break;
+    if (evictor_->lost()) Lost(nullptr, "no page can be written back: the memory server is lost");
+    evictor_->Wake();
+  }
+  metrics_.frame_waits.Record(base::NowNs() - start);
+  return got;
+}
+
+void Pager::Touch(PageIndex page, PageState seen, Cause cause) {
+  if (seen == kLocal || cause != Cause::kMutator) return;
+  // Relaxed: the byte's flags order nothing; failure means that somebody else acted on the page.
+  const bool first_touch = (seen & kUntouched) != 0;
+  if (table_->state(page).compare_exchange_strong(seen, kLocal, std::memory_order_relaxed) &&
+      first_touch) {
+    metrics_.touches.Add();
+  }
+}
+
+void Pager::MakeLocal(PageIndex page, Port& port, Cause cause) {
+  for (base::Backoff backoff;;) {
+    // Acquire pairs with the fetcher's and the evictor's release stores.
+    const PageState seen = table_->state(page).load(std::memory_order_acquire);
+    switch (Residency(seen)) {
+      case kLocal:
+        Touch(page, seen, cause);
+        return;
+      case kFar:
+        if ((seen & kFresh) != 0) {
+          Populate(page, 1);
+        } else {
+          FetchRun(page, 1, port, cause);
+        }
+        break;
+      case kWriting:
+        Rescue(page);
+        break;
+      default:  // somebody else is at it: FETCHING or LEAVING
+        backoff.Pause();
+    }
+  }
+}
+
+void Pager::MakeRangeLocal(PageIndex first, size_t count, Port& port, Cause cause) {
+  const PageIndex end = first + count;
+  while (first < end) {
+    const PageState seen = table_->state(first).load(std::memory_order_acquire);
+    size_t done = 0;
+    if (Residency(seen) == kFar) {
+      done = (seen & kFresh) != 0 ? Populate(first, end - first)
+                                  : FetchRun(first, end - first, port, cause);
+    }
+    if (done == 0) {
+      MakeLocal(first, port, cause);
+      done = 1;
+    }
+    first += done;
+  }
+}
+
+size_t Pager::Populate(PageIndex first, size_t max) {
+  max = std::min({max, kPopulateWindow, table_->used() - first});
+  const size_t frames = TakeFrames(max);
+  size_t n = 0;
+  for (; n < frames; ++n) {
+    PageState expected = kFar | kFresh;
+    if (!table_->state(first + n).compare_exchange_strong(expected, kFetching,
+                                                          std::memory_order_acquire)) {
+      break;
+    }
+  }
+  if (n < frames) budget_->GiveBack(frames - n);
+  if (n == 0) return 0;
+  // Frames that evictions have left behind first: clearing one is cheaper than having the kernel
+  // allocate one.
+  size_t done = 0;
+  while (move_ && done < n) {
+    const SlotRun run = staging_->TryTakeReady(n - done);
+    if (run.count == 0) break;
+    std::memset(staging_->Data(run.first), 0, run.count * base::kPageSize);
+    uffd_->Move(table_->AddressOf(first + done),
+                reinterpret_cast<uintptr_t>(staging_->Data(run.first)),
+                run.count * base::kPageSize);
+    staging_->PutEmpty(run);
+    done += run.count;
+  }
+  if (done < n) uffd_->Copy(table_->AddressOf(first + done), kZeros, (n - done) * base::kPageSize);
+  footprint_.Add(n);
+  for (size_t i = 0; i < n; ++i) {
+    table_->state(first + i).store(kLocal, std::memory_order_release);
+  }
+  metrics_.populated.Add(n);
+  return n;
+}
+
+size_t Pager::FetchRun(PageIndex first, size_t max, Port& port, Cause cause) {
+  const uint64_t start = base::NowNs();
+  max = std::min({max, kFetchWindow, table_->used() - first});
+  const size_t frames = TakeFrames(max);
+  SlotRun slots = staging_->TakeReady(frames);
+  uint32_t n = 0;
+  for (; n < slots.count; ++n) {
+    PageState expected = kFar;
+    if (!table_->state(first + n).compare_exchange_strong(expected, kFetching,
+                                                          std::memory_order_acquire)) {
+      break;
+    }
+  }
+  if (n < frames) budget_->GiveBack(frames - n);
+  if (n < slots.count) {
+    staging_->PutReady({slots.first + n, slots.count - n});
+    slots.count = n;
+  }
+  if (n == 0) return 0;
+
+  bool lost = false;
+  uint64_t bad = ReadRun(first, slots, n == 64 ? ~uint64_t{0} : (uint64_t{1} << n) - 1, port, lost);
+  for (int attempt = 0; bad != 0 && !lost && attempt < kDamageRetries; ++attempt) {
+    metrics_.damaged.Add(static_cast<uint64_t>(__builtin_popcountll(bad)));
+    bad = ReadRun(first, slots, bad, port, lost);
+  }
+  if (bad != 0) {
+    for (uint32_t i = 0; i < n; ++i) {
+      table_->state(first + i).store(kFar, std::memory_order_release);
+    }
+    staging_->PutReady(slots);
+    budget_->GiveBack(n);
+    const PageIndex page = first + static_cast<PageIndex>(__builtin_ctzll(bad));
+    Lost(reinterpret_cast<const void*>(table_->AddressOf(page)),
+         lost ? "the memory server that holds the page is lost"
+              : "the page's far copy is damaged, and stayed so when read again");
+  }
+
+  const uintptr_t to = table_->AddressOf(first);
+  if (move_) {
+    uffd_->Move(to, reinterpret_cast<uintptr_t>(staging_->Data(slots.first)), n * base::kPageSize);
+  } else {
+    uffd_->Copy(to, staging_->Data(slots.first), n * base::kPageSize);
+  }
+  staging_->PutEmpty(slots);
+  const PageState state = cause == Cause::kMutator ? kLocal : kLocal | kUntouched | kCold;
+  for (uint32_t i = 0; i < n; ++i) {
+    table_->state(first + i).store(state, std::memory_order_release);
+  }
+  (cause == Cause::kMutator ? metrics_.demand_mutator : metrics_.demand_collector).Add(n);
+  metrics_.latency.Record(base::NowNs() - start);
+  return n;
+}
+
+// Reads the pages of the run whose bit is set in `wanted` into their slots; returns the bits of
+// those that did not arrive intact.
+uint64_t Pager::ReadRun(PageIndex first, SlotRun slots, uint64_t wanted, Port& port, bool& lost) {
+  std::array<rdma::Transfer, kFetchWindow> transfers;
+  std::array<uint8_t, kFetchWindow> which;
+  size_t count = 0;
+  for (uint64_t bits = wanted; bits != 0; bits &= bits - 1) {
+    const auto i = static_cast<uint32_t>(__builtin_ctzll(bits));
+    TANDEM_CHECK(table_->hash(first + i).load(std::memory_order_relaxed) != kDeadContent,
+                 "a dead object was accessed: its page is protected");
+    which[count] = static_cast<uint8_t>(i);
+    transfers[count] = {.direction = rdma::Direction::kRead,
+                        .lane = rdma::Lane::kDemand,
+                        .far = slabs_->FarAddressOf(first + i),
+                        .local = staging_->Data(slots.first + i),
+                        .bytes = base::kPageSize,
+                        .cookie = count};
+    ++count;
+  }
+  uint64_t bad = wanted;
+  uint64_t retries = 0;
+  {
+    Port::InUse in_use(port);
+    lost = !port.Run({transfers.data(), count}, retries, [&](uint64_t cookie) {
+      const uint32_t i = which[cookie];
+      // Relaxed: the hash was published by the state that the claim of the page acquired.
+      if (HashPage(staging_->Data(slots.first + i)) ==
+          table_->hash(first + i).load(std::memory_order_relaxed)) {
+        bad &= ~(uint64_t{1} << i);
+      }
+    });
+  }
+  if (retries > 0) metrics_.retries.Add(retries);
+  return bad;
+}
+
+void Pager::Rescue(PageIndex page) {
+  TakeFrames(1);
+  PageState expected = kWriting;
+  // Acquire: the slot number was published by the evictor's store of WRITING.
+  if (!table_->state(page).compare_exchange_strong(expected, kFetching,
+                                                   std::memory_order_acquire)) {
+    budget_->GiveBack(1);
+    return;
+  }
+  const uint32_t slot = table_->slot(page).load(std::memory_order_relaxed) - 1;
+  uffd_->Copy(table_->AddressOf(page), staging_->Data(slot), base::kPageSize);
+  table_->state(page).store(kLocal, std::memory_order_release);
+  evictor_->RescueDone(page);
+  metrics_.rescues.Add();
+}
+
+void Pager::ArmAllPages() {
+  const PageIndex used = table_->used();
+  for (PageIndex page = 0; page < used; ++page) {
+    auto& state = table_->state(page);
+    PageState seen = state.load(std::memory_order_relaxed);
+    // Relaxed: only a flag; failure means that somebody else acted on the page.
+    if (seen == kLocal) {
+      state.compare_exchange_strong(seen, kLocal | kArmed, std::memory_order_relaxed);
+    }
+  }
+}
+
+void Pager::MarkDead(PageIndex first, size_t count) {
+  // Far copies are told to the fabric in runs.
+  PageIndex run = first;
+  const auto flush = [&](PageIndex end) {
+    if (end > run) slabs_->Discard(run, end - run);
+  };
+  for (PageIndex page = first; page < first + count; ++page) {
+    auto& state = table_->state(page);
+    PageState seen = state.load(std::memory_order_acquire);
+    bool had_far_copy = false;
+    if (Residency(seen) == kLocal) {
+      if (options_.protect_dead) {
+        evictor_->Protect(page);
+      } else if (state.compare_exchange_strong(seen, kLeaving, std::memory_order_acquire)) {
+        // Claimed, so that the page cannot leave with the old hash at the same time.
+        const uint64_t old = table_->hash(page).exchange(kDeadContent, std::memory_order_relaxed);
+        had_far_copy = old != kNoFarCopy && old != kDeadContent;
+        state.store(kLocal | kUntouched, std::memory_order_release);
+      }
+    } else if (seen == kFar &&
+               state.compare_exchange_strong(seen, kFetching, std::memory_order_acquire)) {
+      had_far_copy = true;
+      footprint_.Subtract(1);
+      table_->hash(page).store(options_.protect_dead ? kDeadContent : kNoFarCopy,
+                               std::memory_order_relaxed);  // published by the state
+      state.store(options_.protect_dead ? kFar : kFar | kFresh, std::memory_order_release);
+    }
+    // Pages in motion keep their bytes: they are dropped in a later cycle.
+    if (!had_far_copy) {
+      flush(page);
+      run = page + 1;
+    }
+  }
+  flush(first + count);
+}
+
+void Pager::Revive(PageIndex page) {
+  // Sequentially consistent, before the caller looks at the state: the evictor sets LEAVING and
+  // then reads the hash, so either it sees this, or the caller sees that the page is leaving.
+  uint64_t expected = kDeadContent;
+  table_->hash(page).compare_exchange_strong(expected, kNoFarCopy);
+}
+
+bool Pager::IsWorthless(PageIndex page) {
+  return table_->state(page).load(std::memory_order_relaxed) == (kFar | kFresh) ||
+         table_->hash(page).load(std::memory_order_relaxed) == kDeadContent;
+}
+
+void Pager::Pin(PageIndex first, size_t count, Port& port) {
+  TANDEM_CHECK(pinned_.fetch_add(count) + count <= budget_->limit() / 2,
+               "more than half of local memory would be pinned; pin less or raise local_bytes");
+  for (PageIndex page = first; page < first + count; ++page) {
+    // Sequentially consistent, before MakeLocal looks at the state: see Evictor::EvictBatch.
+    table_->pins(page).fetch_add(1);
+    MakeLocal(page, port, Cause::kMutator);
+    // MakeLocal may have seen LOCAL just before the evictor claimed the page. The evictor then
+    // sees the pin and puts it back, or had looked before the pin and takes it away.
+    while (Residency(table_->state(page).load()) != kLocal) {
+      MakeLocal(page, port, Cause::kMutator);
+    }
+  }
+}
+
+void Pager::Unpin(PageIndex first, size_t count) {
+  for (PageIndex page = first; page < first + count; ++page) table_->pins(page).fetch_sub(1);
+  pinned_.fetch_sub(count);
+}
+
+void Pager::Lost(const void* address, const char* reason) {
+  if (options_.on_lost) options_.on_lost(address, reason);
+  base::Fatal(reason);
+}
+
+void Pager::BindThread(Port& port) {
+  for (Binding& b : t_bindings) {
+    if (b.pager != nullptr) continue;
+    b.port = &port;
+    b.pager = this;
+    return;
+  }
+}
+
+void Pager::UnbindThread() {
+  for (Binding& b : t_bindings) {
+    if (b.pager == this) b = {};
+  }
+}
+
+Pager::Binding* Pager::FindBinding(uintptr_t address) {
+  for (Binding& b : t_bindings) {
+    if (b.pager != nullptr && b.pager->table_->Contains(address)) return &b;
+  }
+  return nullptr;
+}
+
+void Pager::ServeAccess(uintptr_t address) {
+  const PageIndex page = table_->PageOf(address);
+  if (Binding* binding = FindBinding(address); binding != nullptr && !binding->port->busy()) {
+    MakeLocal(page, *binding->port, Cause::kMutator);
+    return;
+  }
+  for (base::Backoff backoff; spare_locked_.exchange(true, std::memory_order_acquire);) {
+    backoff.Pause();
+  }
+  MakeLocal(page, *spare_port_, Cause::kMutator);
+  spare_locked_.store(false, std::memory_order_release);
+}
+
+}  // namespace tandem::swap

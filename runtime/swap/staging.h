@@ -1,0 +1,71 @@
+// Staging: the slots through which pages travel between the heap and the fabric.
+//
+// A slot is 4 KiB of registered memory. It is *ready* (memory is mapped, a read may land in it),
+// *empty* (nothing mapped: a page may be moved into it), or taken. Where the kernel moves pages,
+// a fetch turns a ready slot into an empty one and an eviction an empty one into a ready one, so
+// frames circulate and no page is ever allocated or cleared by the kernel in steady state. Where
+// pages are copied all free slots are ready.
+//
+// Takers prefer runs of neighbours, since one kernel call then serves them all; going round the
+// slots in order keeps runs long. Any thread; lock-free; async-signal-safe but for Create. A
+// taker may wait, but only for other takers, and those wait for nothing but the fabric.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "runtime/base/os_memory.h"
+#include "runtime/swap/userfault.h"
+#include "tandem/status.h"
+
+namespace tandem::swap {
+
+struct SlotRun {
+  uint32_t first = 0;
+  uint32_t count = 0;
+};
+
+class Staging {
+ public:
+  static constexpr size_t kWords = 32;
+  static constexpr size_t kSlots = kWords * 64;  // 8 MiB of address space
+  static constexpr size_t kMaxRun = 64;
+
+  // `move`: slots are registered with `uffd` and begin empty; else they begin ready.
+  static StatusOr<std::unique_ptr<Staging>> Create(Userfault& uffd, bool move);
+
+  // Take between 1 and `want` neighbouring slots of the wanted kind; wait while there are none.
+  SlotRun TakeReady(size_t want);
+  SlotRun TakeEmpty(size_t want);
+  // As TakeReady, but an empty run rather than making or waiting for one.
+  SlotRun TryTakeReady(size_t want) { return Take(ready_, ready_hint_, want); }
+
+  void PutReady(SlotRun run) { Put(ready_, run); }
+  void PutEmpty(SlotRun run) { Put(move_ ? empty_ : ready_, run); }
+
+  std::byte* Data(uint32_t slot) const { return memory_.data() + slot * base::kPageSize; }
+  const base::OsMemory& memory() const { return memory_; }
+
+ private:
+  using Bitmap = std::array<std::atomic<uint64_t>, kWords>;
+
+  Staging(Userfault& uffd, bool move, base::OsMemory memory)
+      : uffd_(uffd), move_(move), memory_(std::move(memory)) {}
+
+  static SlotRun Take(Bitmap& bitmap, std::atomic<uint32_t>& hint, size_t want);
+  static void Put(Bitmap& bitmap, SlotRun run);
+
+  Userfault& uffd_;
+  const bool move_;
+  base::OsMemory memory_;
+  Bitmap ready_{};
+  Bitmap empty_{};
+  // Where the next search begins. Relaxed: only a hint.
+  std::atomic<uint32_t> ready_hint_{0};
+  std::atomic<uint32_t> empty_hint_{0};
+};
+
+}  // namespace tandem::swap

@@ -1,0 +1,90 @@
+#include "runtime/swap/trap.h"
+
+#include <signal.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <mutex>
+#include <string>
+
+#include "runtime/swap/pager.h"
+
+namespace tandem::swap {
+namespace {
+
+constinit std::atomic<Pager*> g_pagers[TrapRegistry::kMaxPagers] = {};
+constinit std::mutex g_mutex;
+constinit struct sigaction g_previous = {};
+
+void CallPrevious(int signal, siginfo_t* info, void* context) {
+  if ((g_previous.sa_flags & SA_SIGINFO) != 0) {
+    g_previous.sa_sigaction(signal, info, context);
+  } else if (g_previous.sa_handler == SIG_DFL || g_previous.sa_handler == SIG_IGN) {
+    // Returning repeats the access, which then ends the process as it would have without us.
+    ::signal(SIGBUS, SIG_DFL);
+  } else {
+    g_previous.sa_handler(signal);
+  }
+}
+
+void OnSigbus(int signal, siginfo_t* info, void* context) {
+  const int saved_errno = errno;
+  const auto address = reinterpret_cast<uintptr_t>(info->si_addr);
+  for (auto& entry : g_pagers) {
+    // Acquire: pairs with Add. A pager that is being removed has no threads in its heap.
+    Pager* pager = entry.load(std::memory_order_acquire);
+    if (pager == nullptr || !pager->table().Contains(address)) continue;
+    if (pager->table().PageOf(address) >= pager->table().used()) break;  // never handed out
+    pager->metrics().traps.Add();
+    pager->ServeAccess(address);
+    errno = saved_errno;
+    return;
+  }
+  CallPrevious(signal, info, context);
+  errno = saved_errno;
+}
+
+Status InstallHandler() {
+  struct sigaction action {};
+  action.sa_sigaction = OnSigbus;
+  action.sa_flags = SA_SIGINFO;
+  sigemptyset(&action.sa_mask);
+  struct sigaction current {};
+  if (sigaction(SIGBUS, nullptr, &current) != 0 ||
+      ((current.sa_flags & SA_SIGINFO) != 0 && current.sa_sigaction == OnSigbus)) {
+    return Status::Ok();
+  }
+  g_previous = current;
+  if (sigaction(SIGBUS, &action, nullptr) != 0) {
+    return Status::Internal(std::string("cannot install the SIGBUS handler: ") +
+                            std::strerror(errno));
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Status TrapRegistry::Add(Pager& pager) {
+  std::lock_guard lock(g_mutex);
+  if (Status s = InstallHandler(); !s.ok()) return s;
+  for (auto& entry : g_pagers) {
+    if (entry.load(std::memory_order_relaxed) != nullptr) continue;
+    entry.store(&pager, std::memory_order_release);
+    return Status::Ok();
+  }
+  return Status::ResourceExhausted("too many heaps in one process: at most " +
+                                   std::to_string(kMaxPagers));
+}
+
+void TrapRegistry::Remove(Pager& pager) {
+  std::lock_guard lock(g_mutex);
+  for (auto& entry : g_pagers) {
+    if (entry.load(std::memory_order_relaxed) == &pager) {
+      entry.store(nullptr, std::memory_order_release);
+    }
+  }
+}
+
+}  // namespace tandem::swap

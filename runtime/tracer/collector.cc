@@ -1,0 +1,370 @@
+#include "runtime/tracer/collector.h"
+
+#include <pthread.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/tracer/verifier.h"
+
+namespace tandem::tracer {
+
+StatusOr<std::unique_ptr<Collector>> Collector::Create(CollectorOptions options, heap::Space& space,
+                                                       heap::BlockPool& pool, heap::Roots& roots,
+                                                       heap::Finalizers& finalizers,
+                                                       base::Registry& registry) {
+  if (options.tracers < 1 || options.tracers > 64) {
+    return Status::InvalidArgument("the number of tracer threads must be between 1 and 64");
+  }
+  if (!(options.growth > 1.0)) {
+    return Status::InvalidArgument("the growth factor must be greater than 1");
+  }
+  std::unique_ptr<Collector> collector(
+      new Collector(std::move(options), space, pool, roots, finalizers, registry));
+  for (unsigned i = 0; i < collector->options_.tracers; ++i) {
+    auto order = MakeOrder(collector->options_.order);
+    if (!order.ok()) return order.status();
+    auto port = space.pager.OpenPort();
+    if (!port.ok()) return port.status();
+    collector->tracers_.push_back(
+        std::make_unique<Tracer>(space, collector->grey_, std::move(*order), std::move(*port)));
+  }
+  Collector* self = collector.get();
+  for (unsigned i = 1; i < self->options_.tracers; ++i) {
+    self->helpers_.emplace_back([self, i] { self->HelperMain(i); });
+    pthread_setname_np(self->helpers_.back().native_handle(), "tandem-trace");
+  }
+  self->thread_ = std::thread([self] { self->ThreadMain(); });
+  pthread_setname_np(self->thread_.native_handle(), "tandem-collect");
+  return collector;
+}
+
+Collector::Collector(CollectorOptions options, heap::Space& space, heap::BlockPool& pool,
+                     heap::Roots& roots, heap::Finalizers& finalizers, base::Registry& registry)
+    : options_(std::move(options)),
+      space_(space),
+      pool_(pool),
+      roots_(roots),
+      finalizers_(finalizers),
+      metrics_(registry),
+      handshakes_(space.pager),
+      pacer_(pool.limit_bytes(), options_.growth),
+      sweeper_(space, pool, options_.protect_dead) {
+  trigger_bytes_.store(options_.automatic ? pacer_.FirstTrigger() : UINT64_MAX,
+                       std::memory_order_relaxed);
+  last_cycle_end_ns_ = base::NowNs();
+}
+
+Collector::~Collector() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_all();
+  // A cycle in progress ends first, and needs the helpers for that.
+  if (thread_.joinable()) thread_.join();
+  {
+    std::lock_guard lock(mutex_);
+    helpers_stop_ = true;
+  }
+  helpers_wake_.notify_all();
+  for (auto& helper : helpers_) helper.join();
+}
+
+template <typename Condition>
+void Collector::Wait(MutatorThread* self, Condition&& condition) {
+  const auto wait = [&] {
+    std::unique_lock lock(mutex_);
+    progress_.wait(lock, condition);
+  };
+  if (self != nullptr) {
+    self->RunSafely(wait);
+  } else {
+    wait();
+  }
+}
+
+void Collector::Request() {
+  {
+    std::lock_guard lock(mutex_);
+    if (requested_) return;
+    requested_ = true;
+    // Not again until the cycle has ended and set a new trigger.
+    trigger_bytes_.store(UINT64_MAX, std::memory_order_relaxed);
+  }
+  wake_.notify_one();
+}
+
+void Collector::Collect(MutatorThread* self) {
+  uint64_t goal = 0;
+  {
+    std::lock_guard lock(mutex_);
+    requested_ = true;
+    goal = started_ + 1;
+  }
+  wake_.notify_one();
+  Wait(self, [&] { return ended_ >= goal; });
+}
+
+void Collector::StepBegin(MutatorThread* self) {
+  {
+    std::lock_guard lock(mutex_);
+    step_requested_ = true;
+    requested_ = true;
+  }
+  wake_.notify_one();
+  Wait(self, [&] { return stepping_; });
+}
+
+bool Collector::Step(MutatorThread* self, size_t objects) {
+  {
+    std::lock_guard lock(mutex_);
+    step_objects_ = objects;
+  }
+  wake_.notify_one();
+  Wait(self, [&] { return step_objects_ == 0; });
+  std::lock_guard lock(mutex_);
+  return step_more_;
+}
+
+void Collector::StepEnd(MutatorThread* self) {
+  uint64_t goal = 0;
+  {
+    std::lock_guard lock(mutex_);
+    goal = started_;
+    step_objects_ = SIZE_MAX;
+  }
+  wake_.notify_one();
+  Wait(self, [&] { return ended_ >= goal; });
+}
+
+void Collector::ThreadMain() {
+  space_.pager.BindThread(tracers_[0]->port());
+  while (true) {
+    bool stepping = false;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] { return requested_ || stop_; });
+      if (stop_) break;
+      requested_ = false;
+      stepping = std::exchange(step_requested_, false);
+      step_objects_ = 0;
+      ++started_;
+    }
+    RunCycle(stepping);
+    {
+      std::lock_guard lock(mutex_);
+      ended_ = started_;
+    }
+    progress_.notify_all();
+  }
+  space_.pager.UnbindThread();
+}
+
+void Collector::HelperMain(unsigned index) {
+  Tracer& tracer = *tracers_[index];
+  space_.pager.BindThread(tracer.port());
+  uint64_t session = 0;
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      helpers_wake_.wait(lock, [&] { return trace_session_ != session || helpers_stop_; });
+      if (helpers_stop_) break;
+      session = trace_session_;
+    }
+    tracer.Run();
+    {
+      std::lock_guard lock(mutex_);
+      --helpers_busy_;
+    }
+    progress_.notify_all();
+  }
+  space_.pager.UnbindThread();
+}
+
+void Collector::RunCycle(bool stepping) {
+  const uint64_t start = base::NowNs();
+  const uint64_t allocated_before = pool_.allocated_bytes();
+  BeginMarking();
+  TraceAll(stepping);
+  if (options_.verify) Verify();
+  ClearWeak();
+  KeepFinalizable();
+  ClearWeak();
+  const uint64_t marked = base::NowNs();
+  EndMarking();
+  pool_.ResetAllocated();
+  const heap::SweepResult swept = sweeper_.Sweep();
+  const uint64_t end = base::NowNs();
+
+  live_bytes_.store(swept.live_bytes, std::memory_order_relaxed);
+  if (options_.automatic) {
+    trigger_bytes_.store(pacer_.NextTrigger(swept.live_bytes, end - start,
+                                            start - last_cycle_end_ns_, allocated_before),
+                         std::memory_order_relaxed);
+  }
+  last_cycle_end_ns_ = end;
+  metrics_.cycles.Add();
+  metrics_.live_bytes.Record(swept.live_bytes);
+  metrics_.freed_bytes.Add(swept.freed_bytes);
+  metrics_.dead_pages.Add(swept.dead_pages);
+  metrics_.mark_ns.Add(marked - start);
+  metrics_.sweep_ns.Add(end - marked);
+  metrics_.cycle_ns.Record(end - start);
+}
+
+void Collector::BeginMarking() {
+  {
+    std::lock_guard lock(weak_mutex_);
+    phase_ = Phase::kMarking;
+  }
+  const Operation log_all = [](MutatorThread& t) { t.SetLogging(Logging::kOldAndNew); };
+  handshakes_.Execute(log_all, log_all);
+
+  const Operation scan = [this](MutatorThread& t) {
+    t.BeginMarking();
+    GreyBatch found;
+    t.ScanRoots([&](uintptr_t object) { found.push_back(object + internal::kHeaderBytes); });
+    grey_.Add(std::move(found));
+    t.SetLogging(Logging::kOld);
+  };
+  // A thread that joins now has nothing on its stack that is not reachable otherwise.
+  const Operation join = [](MutatorThread& t) {
+    t.EndMarking();  // takes over the current cycle
+    t.BeginMarking();
+    t.SetLogging(Logging::kOld);
+  };
+  handshakes_.Execute(scan, join);
+
+  GreyBatch found;
+  roots_.ForEach([&](uintptr_t reference) { found.push_back(reference); });
+  finalizers_.ForEachReady([&](uintptr_t reference) { found.push_back(reference); });
+  grey_.Add(std::move(found));
+}
+
+void Collector::TraceAll(bool stepping) {
+  do {
+    Trace(stepping);
+  } while (HandInLogs());
+  if (!stepping) return;
+  std::unique_lock lock(mutex_);
+  step_more_ = false;
+  stepping_ = false;
+  step_objects_ = 0;
+  progress_.notify_all();
+}
+
+void Collector::Trace(bool stepping) {
+  uint64_t before = 0;
+  for (const auto& t : tracers_) before += t->objects_marked();
+  if (stepping) {
+    std::unique_lock lock(mutex_);
+    for (bool more = true; more;) {
+      stepping_ = true;
+      step_more_ = true;
+      progress_.notify_all();
+      wake_.wait(lock, [&] { return step_objects_ != 0; });
+      const size_t objects = step_objects_;
+      lock.unlock();
+      more = tracers_[0]->Step(objects);
+      lock.lock();
+      // When nothing is left the logs are handed in before the step is answered.
+      if (more && objects != SIZE_MAX) step_objects_ = 0;
+    }
+  } else {
+    grey_.Begin(static_cast<unsigned>(tracers_.size()));
+    {
+      std::lock_guard lock(mutex_);
+      ++trace_session_;
+      helpers_busy_ = static_cast<unsigned>(helpers_.size());
+    }
+    helpers_wake_.notify_all();
+    tracers_[0]->Run();
+    std::unique_lock lock(mutex_);
+    progress_.wait(lock, [&] { return helpers_busy_ == 0; });
+  }
+  uint64_t after = 0;
+  for (const auto& t : tracers_) after += t->objects_marked();
+  metrics_.marked.Add(after - before);
+}
+
+// True if there is more to trace; false if marking is over, and then the phase is CLEARING.
+bool Collector::HandInLogs() {
+  metrics_.rounds.Add();
+  std::atomic<bool> any{false};
+  const Operation hand_in = [&any](MutatorThread& t) {
+    if (t.FlushLog()) any.store(true, std::memory_order_relaxed);  // read after the handshake
+  };
+  handshakes_.Execute(hand_in, nullptr);
+  std::lock_guard lock(weak_mutex_);
+  if (any.load(std::memory_order_relaxed) || !grey_.Empty()) return true;
+  phase_ = Phase::kClearing;
+  return false;
+}
+
+uintptr_t Collector::WeakLoad(const std::atomic<uintptr_t>& slot) {
+  std::lock_guard lock(weak_mutex_);
+  const uintptr_t reference = slot.load(std::memory_order_relaxed);  // the lock orders it
+  if (reference == 0 || space_.tables.IsMarked(heap::HeaderOf(reference))) return reference;
+  switch (phase_) {
+    case Phase::kIdle:
+      return reference;
+    case Phase::kMarking:
+      grey_.Add({reference});
+      return reference;
+    case Phase::kClearing:
+      break;
+  }
+  return 0;
+}
+
+void Collector::ClearWeak() {
+  for (auto& tracer : tracers_) {
+    for (const WeakSlot& w : tracer->TakeWeakSlots()) {
+      if (space_.tables.IsMarked(heap::HeaderOf(w.target))) continue;
+      // By CAS: a mutator may have stored something else, which is alive.
+      uintptr_t expected = w.target;
+      if (w.slot->compare_exchange_strong(expected, 0, std::memory_order_relaxed)) {
+        metrics_.weak_cleared.Add();
+      }
+    }
+  }
+}
+
+void Collector::KeepFinalizable() {
+  GreyBatch kept;
+  finalizers_.MoveDead(
+      [&](uintptr_t reference) { return space_.tables.IsMarked(heap::HeaderOf(reference)); },
+      [&](uintptr_t reference) { kept.push_back(reference); });
+  if (kept.empty()) return;
+  metrics_.finalizable.Add(kept.size());
+  grey_.Add(std::move(kept));
+  Trace(false);
+}
+
+void Collector::EndMarking() {
+  pool_.BeginSweep();
+  const Operation end = [](MutatorThread& t) {
+    t.EndMarking();
+    t.FlushLog();
+    t.SetLogging(Logging::kNone);
+  };
+  handshakes_.Execute(end, [](MutatorThread& t) { t.EndMarking(); });
+  // What was logged since marking ended was reachable, so it is marked.
+  while (!grey_.TryGet().empty()) {
+  }
+  std::lock_guard lock(weak_mutex_);
+  phase_ = Phase::kIdle;
+}
+
+void Collector::Verify() {
+  Verifier verifier(space_, tracers_[0]->port());
+  roots_.ForEach([&](uintptr_t reference) { verifier.AddRoot(reference); });
+  std::mutex mutex;
+  const Operation scan = [&](MutatorThread& t) {
+    std::lock_guard lock(mutex);
+    t.ScanRoots([&](uintptr_t object) { verifier.AddStackObject(object); });
+  };
+  handshakes_.Execute(scan, nullptr);
+  metrics_.verified.Add(verifier.Run());
+}
+
+}  // namespace tandem::tracer

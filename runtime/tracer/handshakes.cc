@@ -1,0 +1,51 @@
+#include "runtime/tracer/handshakes.h"
+
+#include <algorithm>
+
+#include "runtime/base/backoff.h"
+#include "runtime/base/clock.h"
+
+namespace tandem::tracer {
+namespace {
+
+// How long running threads may take to come by before their pages are armed, and armed again.
+constexpr uint64_t kArmAfterNs = 50'000;
+constexpr uint64_t kArmAgainNs = 2'000'000;
+
+}  // namespace
+
+void Handshakes::Execute(const Operation& operation, const Operation& joining) {
+  std::lock_guard lock(mutex_);
+  if (joining) joining_ = joining;
+  for (MutatorThread* thread : threads_) thread->Request(operation);
+  uint64_t arm_at = base::NowNs() + kArmAfterNs;
+  for (base::Backoff backoff;; backoff.Pause()) {
+    bool all_done = true;
+    for (MutatorThread* thread : threads_) {
+      if (thread->Done()) continue;
+      thread->TryRunOnBehalf();
+      all_done = all_done && thread->Done();
+    }
+    if (all_done) return;
+    if (const uint64_t now = base::NowNs(); now >= arm_at) {
+      pager_.ArmAllPages();
+      arm_at = now + kArmAgainNs;
+    }
+  }
+}
+
+void Handshakes::Join(MutatorThread& thread) {
+  std::lock_guard lock(mutex_);
+  if (joining_) joining_(thread);
+  threads_.push_back(&thread);
+}
+
+void Handshakes::Leave(MutatorThread& thread) {
+  thread.RunSafely([&] {
+    std::lock_guard lock(mutex_);
+    thread.FlushLog();
+    std::erase(threads_, &thread);
+  });
+}
+
+}  // namespace tandem::tracer

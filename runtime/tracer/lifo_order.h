@@ -1,0 +1,31 @@
+// LifoOrder: depth first. The newest references are traced first.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "runtime/tracer/order.h"
+
+namespace tandem::tracer {
+
+class LifoOrder final : public Order {
+ public:
+  void Push(std::span<const uintptr_t> references) override {
+    // Reversed, so that an object's first reference is popped first.
+    stack_.insert(stack_.end(), references.rbegin(), references.rend());
+  }
+
+  size_t Pop(std::span<uintptr_t> out) override {
+    const size_t n = std::min(out.size(), stack_.size());
+    std::copy_n(stack_.rbegin(), n, out.begin());
+    stack_.resize(stack_.size() - n);
+    return n;
+  }
+
+  size_t size() const override { return stack_.size(); }
+
+ private:
+  std::vector<uintptr_t> stack_;
+};
+
+}  // namespace tandem::tracer

@@ -1,0 +1,153 @@
+// MutatorThread: what the collector knows of one attached thread, and how they meet.
+//
+//              Poll: runs a pending operation itself
+//               +--+
+//               |  v
+//           +---------+   EnterSafe (stack top saved)   +--------+
+//           | RUNNING | ------------------------------> |  SAFE  | <--+
+//           +---------+ <------------------------------ +--------+    | the collector, done
+//                          LeaveSafe, by CAS                | CAS     |
+//                                                           v         |
+//                                                       +---------+   |
+//                                                       | CLAIMED | --+
+//                                                       +---------+
+//
+// A thread is SAFE while it cannot touch the heap: in a BlockingScope, or inside a barrier's
+// fetch. The collector then runs a handshake's operation on its behalf (CLAIMED); the thread does
+// not become RUNNING before that is done. A RUNNING thread runs it itself at its next safepoint.
+// A thread inside the SIGBUS handler is RUNNING: the instruction that faulted may be a store
+// whose barrier has already decided not to log, so a handshake waits for it.
+//
+// Operations and everything marked "stopped" run with the thread stopped: on the thread itself,
+// or on the collector's thread with the thread CLAIMED. The status word orders them: acquire on
+// each CAS that leaves SAFE or CLAIMED, release on each store that enters them.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "runtime/heap/thread_allocator.h"
+#include "runtime/swap/port.h"
+#include "runtime/tracer/grey_pool.h"
+#include "runtime/tracer/stack_scan.h"
+#include "tandem/internal/barrier.h"
+#include "tandem/internal/saved_registers.h"
+
+namespace tandem::tracer {
+
+class Collector;
+class MutatorThread;
+
+// What a handshake runs once for each thread, stopped.
+using Operation = std::function<void(MutatorThread&)>;
+
+// Which references a thread's stores log.
+enum class Logging : uint8_t {
+  kNone,
+  kOldAndNew,  // from the start of a cycle until the thread's own stack has been scanned
+  kOld,        // snapshot at the beginning
+};
+
+class MutatorThread {
+ public:
+  // Attaches the calling thread. `regions` are the two allocation regions of the fast path.
+  MutatorThread(Collector& collector, heap::Space& space, heap::BlockPool& pool,
+                std::unique_ptr<swap::Port> port, internal::AllocationRegion* regions);
+  ~MutatorThread();
+  MutatorThread(const MutatorThread&) = delete;
+  MutatorThread& operator=(const MutatorThread&) = delete;
+
+  // This thread's attachment to the heap that holds `address`; null if there is none.
+  static MutatorThread* Find(uintptr_t address);
+  // All attachments of this thread, null after the last (barriers that do not know the heap ask
+  // each).
+  static std::array<MutatorThread*, 8>& OfThisThread();
+
+  heap::Space& space() { return space_; }
+  swap::Port& port() { return *port_; }
+  heap::ThreadAllocator& allocator() { return allocator_; }
+
+  // --- the thread itself ---
+
+  // A safepoint.
+  void Poll() {
+    if (pending_.load(std::memory_order_relaxed) != nullptr) RunPending();
+  }
+  // Runs `work`, which must not touch the heap, as SAFE. Nests.
+  template <typename Work>
+  void RunSafely(Work&& work) {
+    internal::SavedRegisters registers;
+    registers.Save();
+    EnterSafe();
+    work();
+    LeaveSafe();
+  }
+  // The caller has saved its registers, and keeps its frame until LeaveSafe.
+  [[gnu::noinline]] void EnterSafe();
+  void LeaveSafe();
+
+  // The write barrier's slow path.
+  void LogStore(uintptr_t old_reference, uintptr_t new_reference) {
+    const Logging logging = logging_.load(std::memory_order_relaxed);  // changes when stopped
+    if (logging == Logging::kNone) return;
+    Log(old_reference);
+    if (logging == Logging::kOldAndNew) Log(new_reference);
+  }
+  // The weak load's slow path.
+  uintptr_t LoadWeak(const std::atomic<uintptr_t>& slot);
+  bool logging() const { return logging_.load(std::memory_order_relaxed) != Logging::kNone; }
+
+  // --- stopped ---
+
+  void SetLogging(Logging logging);
+  // From here on the thread's allocations are born marked.
+  void BeginMarking();
+  // They are not any more; its blocks go back to be swept.
+  void EndMarking();
+  // Gives the log to the grey pool; true if there was anything in it.
+  bool FlushLog();
+  // Calls visit(object header) for each object that the stack may refer to.
+  template <typename Visit>
+  void ScanRoots(Visit&& visit) const {
+    ScanStack(stack_top_, stack_base_, [&](uintptr_t word) {
+      if (const uintptr_t object = space_.FindObject(word); object != 0) visit(object);
+    });
+  }
+
+  // --- the collector ---
+
+  void Request(const Operation& operation);
+  bool Done() const { return pending_.load(std::memory_order_acquire) == nullptr; }
+  // Runs the pending operation on the thread's behalf if it is SAFE.
+  void TryRunOnBehalf();
+
+ private:
+  enum Status : uint32_t { kRunning, kSafe, kClaimed };
+
+  static constexpr size_t kLogCapacity = 512;
+
+  [[gnu::noinline]] void RunPending();
+  [[gnu::noinline]] void RunPendingBelow();
+  void Log(uintptr_t reference);
+  void Finish();
+
+  Collector& collector_;
+  heap::Space& space_;
+  std::unique_ptr<swap::Port> port_;
+  heap::ThreadAllocator allocator_;
+  internal::AllocationRegion* const regions_;
+  std::atomic<uint32_t>* const armed_;  // this thread's t_store_armed
+
+  std::atomic<uint32_t> status_{kRunning};
+  std::atomic<const Operation*> pending_{nullptr};
+  uintptr_t stack_top_ = 0;  // valid while stopped
+  const uintptr_t stack_base_;
+  unsigned safe_depth_ = 0;
+  std::atomic<Logging> logging_{Logging::kNone};
+  GreyBatch log_;
+};
+
+}  // namespace tandem::tracer

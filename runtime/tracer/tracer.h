@@ -1,0 +1,69 @@
+// Tracer: marks what is reachable from the grey references in its order and in the pool.
+//
+// Belongs to one collector thread. Per reference: test and set the mark, in a side table, without
+// touching the object's page; a leaf is done with that; of any other object the page is made
+// local (a demand fetch of the collector's, if it must be) and its Trace method run. A few
+// references are kept in a short queue between being popped and being traced, while their marks
+// and headers are prefetched into the cache: marking is bound by memory latency.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "runtime/heap/space.h"
+#include "runtime/swap/port.h"
+#include "runtime/tracer/grey_pool.h"
+#include "runtime/tracer/order.h"
+#include "tandem/visitor.h"
+
+namespace tandem::tracer {
+
+struct WeakSlot {
+  std::atomic<uintptr_t>* slot;
+  uintptr_t target;
+};
+
+class Tracer final : public Visitor {
+ public:
+  Tracer(heap::Space& space, GreyPool& pool, std::unique_ptr<Order> order,
+         std::unique_ptr<swap::Port> port)
+      : space_(space), pool_(pool), order_(std::move(order)), port_(std::move(port)) {
+    UseBuffer(edges_.data(), edges_.data() + edges_.size());
+  }
+
+  // Traces until all tracers of the pool's session are idle and nothing is left. Call on the
+  // tracer's own thread, which must be bound to the pager with port().
+  void Run();
+  // Traces about `objects` objects, alone; false when nothing is left.
+  bool Step(size_t objects);
+
+  // The tracer's own thread, or nobody's while it is idle.
+  void Push(uintptr_t reference) { order_->Push({&reference, 1}); }
+  swap::Port& port() { return *port_; }
+  uint64_t objects_marked() const { return marked_; }
+  // The weak references met since the last call whose targets were not marked then.
+  std::vector<WeakSlot> TakeWeakSlots() { return std::exchange(weak_, {}); }
+
+ private:
+  // How many references are between prefetch and trace.
+  static constexpr size_t kWindow = 8;
+
+  void Overflow() override;
+  void AddWeak(const std::atomic<uintptr_t>* slot, uintptr_t target) override;
+
+  void Drain(size_t budget);
+  void TraceObject(uintptr_t reference);
+  void Share();
+
+  heap::Space& space_;
+  GreyPool& pool_;
+  std::unique_ptr<Order> order_;
+  std::unique_ptr<swap::Port> port_;
+  std::array<uintptr_t, 256> edges_;
+  std::vector<WeakSlot> weak_;
+  uint64_t marked_ = 0;
+};
+
+}  // namespace tandem::tracer

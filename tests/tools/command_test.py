@@ -1,0 +1,307 @@
+#!/usr/bin/python3
+"""Tests the command `tandem` from outside: what it prints, and what it exits with.
+
+Usage: command_test.py PATH_OF_TANDEM [unittest options]
+"""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TANDEM = ""
+TEXT = "The cat saw the dog, and the dog saw the cat.\n"
+WORKLOADS = ["wordcount", "binary-trees", "pointer-chase", "linked-lists"]
+TINY = {
+    "binary-trees": ["--depth", "14"],
+    "pointer-chase": ["--working-set", "4M"],
+    "linked-lists": ["--length", "4096"],
+}
+
+
+class CommandTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="tandem-test-")
+        self.addCleanup(self.folder.cleanup)
+        self.environment = dict(os.environ, XDG_CACHE_HOME=self.path("cache"))
+        self.write("text", TEXT * 5000)
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="ascii") as file:
+            file.write(text)
+
+    def read(self, name):
+        with open(self.path(name), encoding="utf-8") as file:
+            return file.read()
+
+    def tandem(self, *arguments, **options):
+        options.setdefault("stdout", subprocess.PIPE)
+        return subprocess.run(
+            [TANDEM, *arguments], env=self.environment, stderr=subprocess.PIPE, text=True,
+            stdin=subprocess.DEVNULL, timeout=300, check=False, **options)
+
+    def run_json(self, *arguments):
+        result = self.tandem("run", *arguments, "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stderr, "")
+        return json.loads(result.stdout)
+
+    def word_count(self, *arguments):
+        return self.run_json("wordcount", "--input", self.path("text"), *arguments)
+
+    def assert_fails(self, code, expected, *arguments):
+        """One line that says what is wrong, nothing on standard output, the exit code."""
+        result = self.tandem(*arguments)
+        self.assertEqual((result.returncode, result.stdout), (code, ""), result.stderr)
+        self.assertRegex(result.stderr, r"\Atandem: [^\n]+\n\Z")
+        self.assertIn(expected, result.stderr)
+
+    # Help, version, list.
+
+    def test_help_at_every_level_has_an_example(self):
+        for level in ([], ["run"], ["list"], *(["run", name] for name in WORKLOADS)):
+            result = self.tandem(*level, "--help")
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertIn("Example: tandem ", result.stdout)
+
+    def test_version_names_the_commit(self):
+        self.assertRegex(self.tandem("--version").stdout,
+                         r"\Atandem \d+\.\d+\.\d+ \(commit [^)]+\)\n\Z")
+
+    def test_list_has_a_line_for_each_choice(self):
+        lines = self.tandem("list").stdout.splitlines()
+        titles = [line for line in lines if not line.startswith("  ")]
+        self.assertEqual(titles, ["workloads:", "orders:", "prefetchers:", "fabrics:"])
+        names = [line.split()[0] for line in lines if line.startswith("  ")]
+        for name in WORKLOADS + ["lifo", "fifo", "none"]:
+            self.assertIn(name, names)
+        self.assertTrue(any(name.startswith("emulated:") for name in names))
+        for line in lines:
+            self.assertTrue(line.endswith(":") or len(line.split()) > 1, line)
+
+    # What makes no sense: exit code 2, and what is valid.
+
+    def test_unknown_names_are_answered_with_the_valid_ones(self):
+        for expected, arguments in (
+                ("valid are run, list", []),
+                ("valid are run, list", ["fly"]),
+                ("linked-lists", ["run"]),
+                ("linked-lists", ["run", "fly"]),
+                ("linked-lists", ["run", "--local", "25%", "wordcount"]),
+                ("takes nothing", ["list", "all"]),
+                ("--local", ["run", "wordcount", "--far"]),
+                ("--local", ["run", "wordcount", "more"]),
+                ("lifo, fifo", ["run", "wordcount", "--order", "random"]),
+                ("none", ["run", "wordcount", "--prefetcher", "psychic"]),
+                ("emulated:", ["run", "wordcount", "--fabric", "pigeon"]),
+                ("rdma40", ["run", "wordcount", "--fabric", "emulated:pigeon"]),
+                ("tiny, small, default", ["run", "wordcount", "--scale", "huge"]),
+                ("random, sequential", ["run", "pointer-chase", "--pattern", "zigzag"]),
+                ("linux-doc, bible", ["run", "wordcount", "--corpus", "koran"])):
+            with self.subTest(arguments):
+                self.assert_fails(2, expected, *arguments)
+
+    def test_local_sizes_that_make_no_sense(self):
+        for size in ("0", "-1", "0%", "-5%", "150%", "nan%", "%", "4096", "lots", "12MB", ""):
+            with self.subTest(size):
+                self.assert_fails(2, "25%", "run", "wordcount", "--local", size)
+
+    def test_a_share_too_small_to_work_with(self):
+        self.assert_fails(2, "256 KiB", "run", "wordcount", "--input", self.path("text"),
+                          "--local", "0.001%")
+
+    def test_numbers_that_make_no_sense(self):
+        for option in ("--threads", "--tracers", "--seed", "--heap", "--size", "--partitions"):
+            for value in ("-1", "x", "", "1.5", "99999999999999999999999"):
+                with self.subTest(option=option, value=value):
+                    self.assert_fails(2, "valid", "run", "wordcount", option, value)
+        self.assert_fails(2, "1 to 256", "run", "wordcount", "--threads", "0")
+        self.assert_fails(2, "1.00 MiB", "run", "wordcount", "--heap", "0")
+
+    def test_options_without_their_value(self):
+        for option in ("--local", "--input", "--order"):
+            self.assert_fails(2, option, "run", "wordcount", option)
+
+    # What cannot be done: exit code 1.
+
+    def test_unreadable_input(self):
+        self.assert_fails(1, "/nonexistent: No such file", "run", "wordcount", "--input",
+                          "/nonexistent")
+        self.assert_fails(1, "Is a directory", "run", "wordcount", "--input", self.folder.name)
+
+    def test_unwritable_output(self):
+        self.assert_fails(1, "/nonexistent/a: No such file", "run", "wordcount", "--input",
+                          self.path("text"), "--output", "/nonexistent/a")
+
+    def test_a_heap_smaller_than_the_live_data(self):
+        self.assert_fails(1, "--heap", "run", "pointer-chase", "--working-set", "64M", "--heap",
+                          "4M")
+
+    def test_a_standard_output_that_cannot_be_written(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            result = self.tandem("list", stdout=full)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("No space left", result.stderr)
+        result = subprocess.run(f"'{TANDEM}' list >&-", shell=True, stderr=subprocess.PIPE,
+                                text=True, check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("cannot write", result.stderr)
+
+    def test_a_reader_that_went_away_gets_no_message(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        result = self.tandem("list", stdout=writer)
+        os.close(writer)
+        self.assertEqual((result.returncode, result.stderr), (1, ""))
+
+    # Runs.
+
+    def test_every_workload_runs_with_a_quarter_of_its_footprint(self):
+        for workload in WORKLOADS:
+            with self.subTest(workload):
+                options = TINY.get(workload, ["--input", self.path("text")])
+                result = self.run_json(workload, "--scale", "tiny", *options)
+                memory = result["memory"]
+                self.assertEqual(result["checksum"], result["baseline"]["checksum"])
+                self.assertLessEqual(memory["local_peak_bytes"], memory["local_limit_bytes"])
+                self.assertAlmostEqual(memory["local_limit_bytes"],
+                                       result["baseline"]["footprint_bytes"] / 4, delta=4096)
+
+    def test_json_has_the_documented_keys(self):
+        result = self.word_count("--order", "fifo")
+        self.assertEqual(set(result), {"workload", "checksum", "seconds", "counters", "memory",
+                                       "options", "provenance", "baseline"})
+        self.assertEqual(result["workload"], "wordcount")
+        self.assertIsInstance(result["checksum"], str)
+        self.assertLessEqual({"prepare", "build", "measured", "map", "reduce", "result"},
+                             set(result["seconds"]))
+        self.assertLessEqual({"fetch.demand.mutator", "fetch.demand.collector", "fetch.prefetch",
+                              "evict.writeback", "gc.cycles", "gc.pause_max_ns"},
+                             set(result["counters"]))
+        self.assertLessEqual({"footprint_bytes", "local_limit_bytes", "local_peak_bytes"},
+                             set(result["memory"]))
+        self.assertLessEqual({"local", "heap", "order", "tracers", "prefetcher", "fabric", "scale",
+                              "move", "threads", "seed", "input", "size"}, set(result["options"]))
+        self.assertEqual(result["options"]["order"], "fifo")
+        self.assertEqual(result["options"]["size"], len(TEXT) * 5000)
+        self.assertLessEqual({"version", "commit", "kernel", "cpu", "cores", "fabric", "date"},
+                             set(result["provenance"]))
+
+    def test_all_options_of_the_collector_and_the_pager_are_taken(self):
+        plain = self.word_count()
+        other = self.word_count("--local", "512K", "--heap", "24M", "--order", "fifo", "--tracers",
+                                "2", "--fabric", "emulated:none", "--threads", "3", "--no-move")
+        self.assertEqual(plain["checksum"], other["checksum"])
+        self.assertEqual(other["memory"]["local_limit_bytes"], 512 << 10)
+        self.assertEqual(other["memory"]["heap_limit_bytes"], 24 << 20)
+        self.assertFalse(other["options"]["move"])
+
+    def test_word_count_writes_its_counts(self):
+        self.word_count("--output", self.path("counts"))
+        self.assertEqual(self.read("counts"),
+                         "   5000 and\n  10000 cat\n  10000 dog\n  10000 saw\n  20000 the\n")
+
+    def test_the_summary_compares_with_the_all_local_run(self):
+        result = self.tandem("run", "wordcount", "--input", self.path("text"))
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertIn(", as all local\n", result.stdout)
+        self.assertIn("times the all-local run's", result.stdout)
+
+    # The footprint that is remembered.
+
+    def cache(self):
+        return json.loads(self.read("cache/tandem/footprints.json"))
+
+    def test_the_footprint_is_measured_once(self):
+        first = self.word_count()["baseline"]
+        self.assertEqual(self.word_count("--order", "fifo")["baseline"], first)
+        self.assertEqual(len(self.cache()), 1)
+        self.word_count("--threads", "1")
+        self.assertEqual(len(self.cache()), 2)
+        self.write("text", TEXT * 6000)
+        self.word_count()
+        self.assertEqual(len(self.cache()), 3)
+
+    def test_a_size_in_bytes_needs_no_footprint(self):
+        self.assertIsNone(self.word_count("--local", "1M")["baseline"])
+
+    def test_a_wrong_answer_is_an_error(self):
+        self.word_count()
+        entries = self.cache()
+        for entry in entries.values():
+            entry["checksum"] = "something else"
+        self.write("cache/tandem/footprints.json", json.dumps(entries))
+        result = self.tandem("run", "wordcount", "--input", self.path("text"), "--json")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("is wrong", result.stderr)
+        self.assertEqual(json.loads(result.stdout)["baseline"]["checksum"], "something else")
+
+    def test_a_damaged_cache_is_an_empty_one(self):
+        baseline = self.word_count()["baseline"]
+        entries = self.cache()
+        for damage in ("", "{", "[]", "null", '{"a": 1}',
+                       json.dumps({key: {} for key in entries})):
+            self.write("cache/tandem/footprints.json", damage)
+            again = self.word_count()["baseline"]
+            self.assertEqual(again["checksum"], baseline["checksum"])
+            self.assertEqual(len(self.cache()), 1)
+
+    def test_a_cache_that_cannot_be_written_is_a_warning(self):
+        self.environment["XDG_CACHE_HOME"] = "/proc/nonexistent"
+        result = self.tandem("run", "wordcount", "--input", self.path("text"))
+        self.assertEqual(result.returncode, 0)
+        self.assertRegex(result.stderr, r"\Atandem: warning: [^\n]+\n\Z")
+
+    def test_runs_at_once_leave_a_whole_cache(self):
+        runs = [subprocess.Popen(
+            [TANDEM, "run", "wordcount", "--input", self.path("text"), "--seed", str(seed)],
+            env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            for seed in range(4)]
+        for run in runs:
+            self.assertEqual(run.communicate(timeout=300)[1], b"")
+            self.assertEqual(run.returncode, 0)
+        self.assertGreaterEqual(len(self.cache()), 1)
+        self.assertEqual(os.listdir(self.path("cache/tandem")), ["footprints.json"])
+
+    # The terminal.
+
+    def start_on_terminal(self):
+        """A run that takes long, with a terminal as standard error."""
+        controller, terminal = pty.openpty()
+        run = subprocess.Popen(
+            [TANDEM, "run", "pointer-chase", "--scale", "tiny", "--steps", "1000000000000"],
+            env=dict(self.environment, TERM="xterm"), stdout=subprocess.DEVNULL, stderr=terminal)
+        os.close(terminal)
+        self.addCleanup(run.wait)
+        self.addCleanup(run.kill)
+        return run, controller
+
+    def test_interrupts_leave_a_clean_terminal(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            run, controller = self.start_on_terminal()
+            drawn = b""
+            while b"%" not in drawn:
+                self.assertTrue(select.select([controller], [], [], 60)[0], drawn)
+                drawn += os.read(controller, 4096)
+            run.send_signal(number)
+            self.assertEqual(run.wait(timeout=10), 128 + number)
+            try:
+                while more := os.read(controller, 4096):
+                    drawn += more
+            except OSError:
+                pass  # the other side is closed
+            os.close(controller)
+            self.assertTrue(drawn.endswith(b"\r\x1b[K"), drawn[-80:])
+
+
+if __name__ == "__main__":
+    TANDEM = os.path.abspath(sys.argv.pop(1))
+    unittest.main()

@@ -1,0 +1,32 @@
+// docs/workloads.md shows this workload: it must work, and be what the page shows.
+#include "tests/workloads/example_workload.cc"  // NOLINT: it is a whole program to its reader
+
+#include <filesystem>
+#include <string>
+
+#include "tests/workloads/harness.h"
+
+namespace tandem::workloads {
+namespace {
+
+TEST(ExampleWorkloadTest, ItemsComeOutInOrder) {
+  const std::unique_ptr<Workload> queue = MakeQueue();
+  queue->SetScale(Scale::kTiny);
+  Progress progress;
+  StatusOr<RunResult> result = RunOnHeap(*queue, DefaultHeap(*queue), progress);
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  uint64_t expected = 0;
+  for (uint64_t number = 0; number < 40'000; ++number) expected = expected * 31 + number;
+  EXPECT_EQ(result->checksum, std::to_string(expected));
+}
+
+TEST(ExampleWorkloadTest, IsTheOneInTheDocumentation) {
+  const std::filesystem::path here = std::filesystem::path(__FILE__).parent_path();
+  const std::string page = ReadAll(here / "../../docs/workloads.md");
+  EXPECT_NE(page.find("```cpp\n" + ReadAll(here / "example_workload.cc") + "```\n"),
+            std::string::npos)
+      << "docs/workloads.md does not quote tests/workloads/example_workload.cc as it is";
+}
+
+}  // namespace
+}  // namespace tandem::workloads

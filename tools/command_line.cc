@@ -1,0 +1,221 @@
+#include "tools/command_line.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "tools/provenance.h"
+#include "workloads/bytes.h"
+#include "workloads/registry.h"
+
+namespace tandem::tools {
+
+namespace {
+
+using workloads::Option;
+using workloads::Options;
+using workloads::OptionValue;
+using workloads::Scale;
+
+const std::map<std::string, Scale> kScales = {
+    {"tiny", Scale::kTiny}, {"small", Scale::kSmall}, {"default", Scale::kDefault}};
+
+std::vector<std::string> NamesOf(const std::vector<Component>& components) {
+  std::vector<std::string> names;
+  for (const Component& component : components) names.push_back(component.name);
+  return names;
+}
+
+// The options of `run` that every workload has.
+void AddRunOptions(RunRequest& request, Options& options) {
+  const Components valid = ListComponents();
+  options.Add({"local", "Local memory: a share of the footprint, or a size", "SIZE", false, true,
+               [&request](const std::vector<std::string>& values) {
+                 StatusOr<LocalSize> local = LocalSize::Parse(values[0]);
+                 if (local.ok()) request.local = *local;
+                 return local.status();
+               },
+               [&request] { return OptionValue(request.local.text()); }});
+  options.AddBytes("heap", "Limit of the heap (default: twice what lives at once)",
+                   &request.heap_bytes, uint64_t{1} << 20, uint64_t{1} << 44);
+  options.AddChoice("order", "Order of tracing", &request.order, NamesOf(valid.orders));
+  options.AddCount("tracers", "Threads of the collector", &request.tracers, 1, 64);
+  options.AddChoice("prefetcher", "Prefetcher", &request.prefetcher, NamesOf(valid.prefetchers));
+  options.Add({"fabric", "Where far pages go, see `tandem list`", "NAME", false, true,
+               [&request](const std::vector<std::string>& values) {
+                 request.fabric = values[0];
+                 return Status::Ok();
+               },
+               [&request] { return OptionValue(request.fabric); }});
+  options.AddChoice("scale", "How much work", &request.scale, {"tiny", "small", "default"});
+}
+
+std::string DefaultText(const Option& option) {
+  const OptionValue value = option.value();
+  if (const auto* number = std::get_if<uint64_t>(&value)) {
+    if (option.value_name != std::string_view("BYTES")) return fmt::to_string(*number);
+    return *number == 0 ? "" : workloads::FormatBytes(*number);  // 0: the help text explains
+  }
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  return "";
+}
+
+// One subcommand of `run`: a workload, its options, and what was given for them.
+struct RunSyntax {
+  CLI::App* app = nullptr;
+  RunRequest request;
+  Options run_options;
+  std::map<std::string, std::vector<std::string>> given;
+  bool no_move = false;
+
+  void AddTo(CLI::App* run) {
+    app = run->add_subcommand(request.workload->name(), request.workload->summary());
+    app->allow_extras();
+    request.workload->SetScale(Scale::kDefault);
+    AddRunOptions(request, run_options);
+    AddToApp(run_options, "Options of every workload");
+    app->add_flag("--json", request.json, "Print one JSON object")
+        ->disable_flag_override()
+        ->group("Options of every workload");
+    app->add_flag("--no-move", no_move, "Do without UFFDIO_MOVE even where the kernel has it")
+        ->disable_flag_override()
+        ->group("Options of every workload");
+    AddToApp(request.workload->options(), "Options of " + request.workload->name());
+    app->footer(
+        fmt::format("Example: tandem run {} --local 13% --fabric emulated:rdma100\n"
+                    "Sizes are written like 4096, 512K, 64MiB, 4G.",
+                    request.workload->name()));
+  }
+
+  // Sets what was given, on top of the preset that was given.
+  Status Apply() {
+    if (const std::vector<std::string> extra = app->remaining(); !extra.empty()) {
+      return Status::InvalidArgument(fmt::format("unknown '{}'; valid options are {}", extra[0],
+                                                 fmt::join(OptionNames(), " ")));
+    }
+    for (const Option& option : run_options.all()) {
+      if (Status status = SetIfGiven(run_options, option.name); !status.ok()) return status;
+    }
+    request.workload->SetScale(kScales.at(request.scale));
+    for (const Option& option : request.workload->options().all()) {
+      const Status status = SetIfGiven(request.workload->options(), option.name);
+      if (!status.ok()) return status;
+    }
+    request.use_move = !no_move;
+    return Status::Ok();
+  }
+
+ private:
+  void AddToApp(const Options& options, const std::string& group) {
+    for (const Option& option : options.all()) {
+      app->add_option("--" + option.name, given[option.name], option.help)
+          ->expected(1, option.is_list ? CLI::detail::expected_max_vector_size : 1)
+          ->type_name(option.value_name)
+          ->default_str(DefaultText(option))
+          ->group(group);
+    }
+  }
+
+  Status SetIfGiven(Options& options, const std::string& name) {
+    const auto values = given.find(name);
+    if (app->count("--" + name) == 0) return Status::Ok();
+    return options.Set(name, values->second);
+  }
+
+  std::vector<std::string> OptionNames() const {
+    std::vector<std::string> names;
+    for (const CLI::Option* option : app->get_options()) names.push_back(option->get_name());
+    return names;
+  }
+};
+
+std::vector<std::unique_ptr<RunSyntax>> MakeRunSyntaxes() {
+  std::vector<std::unique_ptr<RunSyntax>> all;
+  for (std::unique_ptr<workloads::Workload>& workload : workloads::MakeAllWorkloads()) {
+    all.push_back(std::make_unique<RunSyntax>());
+    all.back()->request.workload = std::move(workload);
+  }
+  return all;
+}
+
+std::string WorkloadNames(const std::vector<std::unique_ptr<RunSyntax>>& syntaxes) {
+  std::vector<std::string> names;
+  for (const auto& syntax : syntaxes) names.push_back(syntax->request.workload->name());
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+// CLI11 breaks some of its messages into lines.
+std::string OneLine(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+}  // namespace
+
+StatusOr<Request> ParseCommandLine(int argc, char** argv) {
+  CLI::App app("A managed heap larger than local memory.", "tandem");
+  app.set_version_flag("--version", VersionLine(), "Print version and commit, and exit");
+  app.footer("Example: tandem run wordcount --local 25%");
+  app.get_formatter()->column_width(34);
+  app.allow_extras();
+
+  CLI::App* run = app.add_subcommand("run", "Run a workload: tandem run WORKLOAD [OPTIONS]");
+  run->footer(
+      "Example: tandem run wordcount --local 25%\n`tandem run WORKLOAD --help` tells its "
+      "options.");
+  run->allow_extras();
+  std::vector<std::unique_ptr<RunSyntax>> syntaxes = MakeRunSyntaxes();
+  for (const auto& syntax : syntaxes) syntax->AddTo(run);
+
+  CLI::App* list = app.add_subcommand(
+      "list", "Name the workloads, orders of tracing, prefetchers and fabrics there are");
+  list->footer("Example: tandem list");
+  list->allow_extras();
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return Request(ShowRequest{app.help()});
+  } catch (const CLI::CallForVersion&) {
+    return Request(ShowRequest{VersionLine() + "\n"});
+  } catch (const CLI::ParseError& error) {
+    return Status::InvalidArgument(OneLine(error.what()) + "; --help tells what is valid");
+  }
+
+  if (const std::vector<std::string> extra = app.remaining(); !extra.empty()) {
+    return Status::InvalidArgument(
+        fmt::format("unknown command '{}'; valid are run, list, --help, --version", extra[0]));
+  }
+  if (list->parsed()) {
+    const std::vector<std::string> extra = list->remaining();
+    if (extra.empty()) return Request(ListRequest{});
+    return Status::InvalidArgument(
+        fmt::format("unknown '{}'; `tandem list` takes nothing but --help", extra[0]));
+  }
+  if (!run->parsed()) {
+    return Status::InvalidArgument("a command is missing; valid are run, list, --help, --version");
+  }
+  if (const std::vector<std::string> extra = run->remaining(); !extra.empty()) {
+    if (extra[0].starts_with("-")) {
+      return Status::InvalidArgument(
+          fmt::format("'{}' must follow the workload; valid workloads are {}", extra[0],
+                      WorkloadNames(syntaxes)));
+    }
+    return Status::InvalidArgument(
+        fmt::format("unknown workload '{}'; valid are {}", extra[0], WorkloadNames(syntaxes)));
+  }
+  for (const auto& syntax : syntaxes) {
+    if (!syntax->app->parsed()) continue;
+    if (Status status = syntax->Apply(); !status.ok()) return status;
+    return Request(std::move(syntax->request));
+  }
+  return Status::InvalidArgument(
+      fmt::format("a workload is missing; valid are {}", WorkloadNames(syntaxes)));
+}
+
+}  // namespace tandem::tools

@@ -1,0 +1,41 @@
+// `tandem`: runs workloads on a heap larger than local memory. docs/command.md.
+#include <cstdio>
+#include <new>
+#include <utility>
+#include <variant>
+
+#include "tools/command_line.h"
+#include "tools/exit_code.h"
+#include "tools/list_command.h"
+#include "tools/run_command.h"
+#include "tools/terminal.h"
+
+namespace tandem::tools {
+namespace {
+
+Status Perform(Request request) {
+  if (auto* show = std::get_if<ShowRequest>(&request)) return WriteOutput(show->text);
+  if (auto* run = std::get_if<RunRequest>(&request)) return RunWorkload(std::move(*run));
+  return WriteOutput(DescribeChoices());
+}
+
+Status Main(int argc, char** argv) {
+  StatusOr<Request> request = ParseCommandLine(argc, argv);
+  return request.ok() ? Perform(std::move(*request)) : request.status();
+}
+
+}  // namespace
+}  // namespace tandem::tools
+
+int main(int argc, char** argv) {
+  using namespace tandem::tools;
+  PrepareProcess();
+  tandem::Status status;
+  try {
+    status = Main(argc, argv);
+  } catch (const std::bad_alloc&) {
+    status = tandem::Status::ResourceExhausted("out of memory");
+  }
+  if (!status.ok() && !status.message().empty()) WriteError(status.message());
+  return ExitCodeOf(status);
+}

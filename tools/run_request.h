@@ -1,0 +1,28 @@
+// RunRequest: everything that `tandem run` was asked for. A value, moved from the parser to the
+// command.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "tandem/heap.h"
+#include "tools/local_size.h"
+#include "workloads/workload.h"
+
+namespace tandem::tools {
+
+struct RunRequest {
+  std::unique_ptr<workloads::Workload> workload;  // its options are set
+  std::string scale = "default";
+  LocalSize local = LocalSize::Parse("25%").value();
+  uint64_t heap_bytes = 0;  // 0: twice what the workload keeps alive
+  uint64_t tracers = 1;
+  std::string order = HeapOptions().order;
+  std::string fabric = HeapOptions().fabric;
+  std::string prefetcher = HeapOptions().prefetcher;
+  bool use_move = true;
+  bool json = false;
+};
+
+}  // namespace tandem::tools

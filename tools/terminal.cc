@@ -1,0 +1,111 @@
+#include "tools/terminal.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "tools/exit_code.h"
+
+namespace tandem::tools {
+
+namespace {
+
+constexpr std::string_view kEraseLine = "\r\033[K";
+
+// Read by signal handlers, so it can be nothing but a lock-free atomic.
+std::atomic<bool> g_progress_drawn{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+// Async-signal-safe. Gives up where there is nobody to tell.
+void WriteToStderr(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+void EraseProgressLine() {
+  if (g_progress_drawn.exchange(false)) WriteToStderr(kEraseLine);
+}
+
+void OnSignal(int signal) {
+  EraseProgressLine();
+  _exit(kExitSignal + signal);
+}
+
+}  // namespace
+
+void PrepareProcess() {
+  // Read-only: writing to a stream that was closed shall still fail.
+  for (int fd = 0; fd <= STDERR_FILENO; ++fd) {
+    if (fcntl(fd, F_GETFD) < 0) (void)open("/dev/null", O_RDONLY);
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  struct sigaction action {};
+  action.sa_handler = OnSignal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+bool CanDrawProgress() {
+  const char* terminal = std::getenv("TERM");
+  return isatty(STDERR_FILENO) && terminal != nullptr && std::strcmp(terminal, "dumb") != 0;
+}
+
+void DrawProgressLine(std::string_view line) {
+  if (line.empty()) {
+    EraseProgressLine();
+    return;
+  }
+  winsize size{};
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+  const std::string text =
+      fmt::format("{}{}", kEraseLine, line.substr(0, known ? size.ws_col - 1 : 79));
+  g_progress_drawn = true;
+  WriteToStderr(text);
+}
+
+Status WriteOutput(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(STDOUT_FILENO, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      const char* reason = errno == EPIPE ? "" : std::strerror(errno);
+      return Status::Io(*reason == 0 ? "" : fmt::format("cannot write the result: {}", reason));
+    }
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return Status::Ok();
+}
+
+void WriteError(std::string_view message) {
+  EraseProgressLine();
+  WriteToStderr(fmt::format("tandem: {}\n", message));
+}
+
+void ExitOnLostPage(const LostPage& lost) {
+  EraseProgressLine();
+  char digits[2 * sizeof(uintptr_t)];
+  auto address = reinterpret_cast<uintptr_t>(lost.address);
+  for (size_t i = sizeof digits; i > 0; --i, address >>= 4)
+    digits[i - 1] = "0123456789abcdef"[address & 15];
+  WriteToStderr("tandem: page 0x");
+  WriteToStderr({digits, sizeof digits});
+  WriteToStderr(" of the heap is lost: ");
+  WriteToStderr(lost.reason);
+  WriteToStderr("\n");
+  _exit(kExitFailed);
+}
+
+}  // namespace tandem::tools

@@ -1,0 +1,62 @@
+// Small deterministic random numbers and hashes: the same on every machine, for ever.
+//
+// Checksums are made of these, so changing one changes every recorded checksum.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <numeric>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace tandem::workloads {
+
+// A bijection that spreads every bit over all others (the finaliser of SplitMix64).
+inline uint64_t Mix(uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+// SplitMix64.
+class Random {
+ public:
+  explicit Random(uint64_t seed) : state_(seed) {}
+  uint64_t Next() { return Mix(state_ += 0x9e3779b97f4a7c15u); }
+
+  // Below `limit`, which must be above 0; the bias of at most limit / 2^64 does not matter here.
+  uint64_t Below(uint64_t limit) {
+    return static_cast<uint64_t>(static_cast<unsigned __int128>(Next()) * limit >> 64);
+  }
+
+ private:
+  uint64_t state_;
+};
+
+// The successors of a random permutation that is one cycle through all of 0 to count - 1
+// (Sattolo's algorithm).
+inline std::vector<uint32_t> RandomCycle(uint32_t count, uint64_t seed) {
+  std::vector<uint32_t> successor(count);
+  std::iota(successor.begin(), successor.end(), 0);
+  Random random(seed);
+  for (uint32_t i = count; i > 1; --i) {
+    std::swap(successor[i - 1], successor[random.Below(i - 1)]);
+  }
+  return successor;
+}
+
+inline uint64_t HashBytes(std::string_view bytes) {
+  uint64_t hash = Mix(bytes.size() + 1);
+  while (bytes.size() >= 8) {
+    uint64_t word;
+    std::memcpy(&word, bytes.data(), 8);
+    hash = Mix(hash ^ word);
+    bytes.remove_prefix(8);
+  }
+  uint64_t rest = 0;
+  if (!bytes.empty()) std::memcpy(&rest, bytes.data(), bytes.size());
+  return Mix(hash ^ rest);
+}
+
+}  // namespace tandem::workloads

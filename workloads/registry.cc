@@ -1,0 +1,35 @@
+#include "workloads/registry.h"
+
+namespace tandem::workloads {
+
+// Each is in the file of its name. To add one: declare its maker here, and list it below.
+std::unique_ptr<Workload> MakeWordCount();
+std::unique_ptr<Workload> MakeBinaryTrees();
+std::unique_ptr<Workload> MakePointerChase();
+std::unique_ptr<Workload> MakeLinkedLists();
+
+namespace {
+
+constexpr std::unique_ptr<Workload> (*kMakers[])() = {
+    MakeWordCount,
+    MakeBinaryTrees,
+    MakePointerChase,
+    MakeLinkedLists,
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<Workload>> MakeAllWorkloads() {
+  std::vector<std::unique_ptr<Workload>> all;
+  for (const auto make : kMakers) all.push_back(make());
+  return all;
+}
+
+std::unique_ptr<Workload> MakeWorkload(std::string_view name) {
+  for (std::unique_ptr<Workload>& workload : MakeAllWorkloads()) {
+    if (workload->name() == name) return std::move(workload);
+  }
+  return nullptr;
+}
+
+}  // namespace tandem::workloads
