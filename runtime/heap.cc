@@ -101,9 +101,7 @@ Heap::~Heap() {
                "a heap was destroyed while threads were attached to it");
 }
 
-void Heap::Collect() {
-  impl_->collector->Collect(tracer::MutatorThread::Find(impl_->space->blocks.base()));
-}
+void Heap::Collect() { impl_->collector->Collect(); }
 
 void Heap::RequestCollection() { impl_->collector->Request(); }
 

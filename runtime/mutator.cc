@@ -22,9 +22,8 @@ std::unique_ptr<MutatorImpl> MutatorImpl::Attach(Mutator& mutator, HeapImpl& hea
   std::unique_ptr<MutatorImpl> impl(new MutatorImpl(mutator, heap));
   impl->thread_ = std::make_unique<tracer::MutatorThread>(*heap.collector, *heap.space, *heap.pool,
                                                           std::move(*port), mutator.regions_);
-  mutator.starts_ = heap.space->tables.starts();
-  mutator.ends_ = heap.space->tables.ends();
-  mutator.heap_base_ = heap.space->blocks.base();
+  mutator.starts_bias_ = heap.space->tables.Bias(heap.space->tables.starts());
+  mutator.ends_bias_ = heap.space->tables.Bias(heap.space->tables.ends());
   heap.collector->handshakes().Join(*impl->thread_);
   return impl;
 }
@@ -52,7 +51,7 @@ void* MutatorImpl::AllocateSlow(const TypeInfo* type, size_t bytes) {
   tracer::Collector& collector = *heap_.collector;
   thread_->Poll();
   if (heap_.options.collect_every != 0 && ++allocations_ % heap_.options.collect_every == 0) {
-    collector.Collect(thread_.get());
+    collector.Collect();
   }
   collector.Trigger();
 
@@ -61,7 +60,7 @@ void* MutatorImpl::AllocateSlow(const TypeInfo* type, size_t bytes) {
     object = TryAllocate(leaf, bytes, heap::Effort::kLastResort);
     if (object || tries == kCollectionsBeforeGivingUp) break;
     const uint64_t start = base::NowNs();
-    collector.Collect(thread_.get());
+    collector.Collect();
     collector.metrics().stalls.Record(base::NowNs() - start);
     object = TryAllocate(leaf, bytes, heap::Effort::kCheap);
   }

@@ -86,7 +86,7 @@ def check_file(path, text, exists):
             if found["open"] == '"':
                 errors.append(f'{path}:{number}: #include "{name}": write our files as seen from '
                               "the root (tandem/... for include/tandem/), others in <>")
-        elif not exists(target):
+        elif not exists(target) and not exists(target + ".in"):  # CMake makes it from that
             errors.append(f'{path}:{number}: #include "{name}": there is no such file')
         elif floor_of(target) not in allowed:
             errors.append(f'{path}:{number}: includes "{name}"; {floor} may include only '

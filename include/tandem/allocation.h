@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <new>
 #include <type_traits>
-#include <typeinfo>
 #include <utility>
 
 #include "tandem/garbage_collected.h"
@@ -41,24 +40,20 @@ void FinalizeThunk(void* object) {
 }
 
 template <typename T>
-const TypeInfo* TypeInfoOf() {
-  static constexpr auto trace = []() -> void (*)(const void*, Visitor*) {
-    if constexpr (HasTrace<T>) {
-      return &TraceThunk<T>;
-    } else {
-      return nullptr;
-    }
-  }();
-  static constexpr auto finalize = []() -> void (*)(void*) {
-    if constexpr (std::is_trivially_destructible_v<T>) {
-      return nullptr;
-    } else {
-      return &FinalizeThunk<T>;
-    }
-  }();
-  static const TypeInfo info{typeid(T).name(), trace, finalize};
-  return &info;
+constexpr const char* TypeName() {
+  return __PRETTY_FUNCTION__;  // the type's name is part of it
 }
+
+// Constants, so that an allocation tests no guard of a static.
+template <typename T>
+constexpr TypeInfo MakeTypeInfo() {
+  TypeInfo info{TypeName<T>(), nullptr, nullptr};
+  if constexpr (HasTrace<T>) info.trace = &TraceThunk<T>;
+  if constexpr (!std::is_trivially_destructible_v<T>) info.finalize = &FinalizeThunk<T>;
+  return info;
+}
+template <typename T>
+inline constexpr TypeInfo kTypeInfo = MakeTypeInfo<T>();
 
 }  // namespace internal
 
@@ -67,8 +62,8 @@ template <typename T, typename... Args>
   static_assert(std::is_base_of_v<GarbageCollected<T>, T>, "derive T from GarbageCollected<T>");
   static_assert(alignof(T) <= 8, "managed objects are aligned to 8 bytes");
   if (extra.value > SIZE_MAX / 2) return nullptr;
-  void* memory =
-      mutator.Allocate(internal::TypeInfoOf<T>(), internal::ObjectBytes(sizeof(T) + extra.value));
+  void* memory = mutator.Allocate<!internal::HasTrace<T>>(
+      &internal::kTypeInfo<T>, internal::ObjectBytes(sizeof(T) + extra.value));
   if (memory == nullptr) return nullptr;
   T* object = ::new (memory) T(std::forward<Args>(args)...);
   if constexpr (!std::is_trivially_destructible_v<T>) mutator.AddFinalizable(object);

@@ -7,7 +7,8 @@
 // An attached thread must reach a *safepoint* now and then, or the collector (and whoever waits
 // for it) waits: allocation, every slow path of a barrier, Safepoint() and BlockingScope are
 // safepoints. A thread that will sleep, wait for a lock or I/O, or compute for long without
-// touching the heap does so inside a BlockingScope.
+// touching the heap does so inside a BlockingScope; one that is attached to several heaps needs
+// one for each.
 #pragma once
 
 #include <cstddef>
@@ -49,14 +50,16 @@ class Mutator {
 
   // Memory for one object of `bytes` (ObjectBytes of its payload), zeroed, with its header and
   // side-table bits set; null when the heap is full and a collection did not help.
+  // `kLeaf`: the type has no trace function.
+  template <bool kLeaf>
   void* Allocate(const internal::TypeInfo* type, size_t bytes) {
     using namespace internal;
-    AllocationRegion& region = regions_[type->trace == nullptr];
+    AllocationRegion& region = regions_[kLeaf];
     const uintptr_t start = region.cursor;
     if (__builtin_expect(bytes > region.limit - start, 0)) return AllocateSlow(type, bytes);
     region.cursor = start + bytes;
-    SetBit(starts_, start - heap_base_);
-    SetBit(ends_, start + bytes - kGranuleBytes - heap_base_);
+    SetBit(starts_bias_, start);
+    SetBit(ends_bias_, start + bytes - kGranuleBytes);
     // Release: a tracer that acquires the header finds the zeroed payload behind it.
     __atomic_store_n(reinterpret_cast<Header*>(start), MakeHeader(type, bytes), __ATOMIC_RELEASE);
     return reinterpret_cast<void*>(start + kHeaderBytes);
@@ -69,16 +72,18 @@ class Mutator {
 
   // Only the thread that owns the region writes these words; others read them at safepoints of
   // this thread, or tolerate missing an object that is only now being born.
-  static void SetBit(uint64_t* table, uintptr_t offset) {
-    const uintptr_t granule = offset >> internal::kGranuleShift;
-    const uint64_t word = __atomic_load_n(&table[granule >> 6], __ATOMIC_RELAXED);
-    __atomic_store_n(&table[granule >> 6], word | uint64_t{1} << (granule & 63), __ATOMIC_RELAXED);
+  static void SetBit(uintptr_t table_bias, uintptr_t address) {
+    const uintptr_t granule = address >> internal::kGranuleShift;
+    auto* word = reinterpret_cast<uint64_t*>(table_bias + (granule >> 6) * sizeof(uint64_t));
+    const uint64_t bit = uint64_t{1} << (granule & 63);
+    __atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) | bit, __ATOMIC_RELAXED);
   }
 
   internal::AllocationRegion regions_[2];  // with references, leaves
-  uint64_t* starts_ = nullptr;             // side tables of the heap: runtime/heap/side_tables.h
-  uint64_t* ends_ = nullptr;
-  uintptr_t heap_base_ = 0;
+  // Where the heap's side tables (runtime/heap/side_tables.h) would begin if they covered the
+  // address space from zero, so that an address is an index.
+  uintptr_t starts_bias_ = 0;
+  uintptr_t ends_bias_ = 0;
   Heap& heap_;
   std::unique_ptr<internal::MutatorImpl> impl_;
 };
@@ -103,8 +108,8 @@ class BlockingScope {
 };
 
 // Keeps the pages of a range local while it exists, so that the kernel (system calls return
-// EFAULT on far pages) or a device may access them. Keep such ranges small: they count against
-// the local budget. Any attached thread.
+// EFAULT on far pages) or a device may access them. Pinned pages count against the local budget;
+// pinning more than half of it ends the process with a message. Any attached thread.
 class PinScope {
  public:
   PinScope(Mutator& mutator, const void* start, size_t bytes);

@@ -30,7 +30,9 @@ bool BlockPool::HasCheapRoom(const Block& block, BlockIndex index) const {
 std::optional<BlockIndex> BlockPool::Take(BlockKind kind, Effort effort, bool empty_only,
                                           uint32_t cycle) {
   std::lock_guard lock(mutex_);
-  if (!empty_only) {
+  // What is listed belongs to the current cycle: see block_pool.h.
+  const bool listed = cycle == cycle_.load(std::memory_order_relaxed);
+  if (listed && !empty_only) {
     auto& partial = partial_[KindIndex(kind)];
     while (!partial.empty()) {
       const BlockIndex block = partial.back();
@@ -47,7 +49,7 @@ std::optional<BlockIndex> BlockPool::Take(BlockKind kind, Effort effort, bool em
     Claim(*block, kind, cycle);
     return block;
   }
-  if (effort == Effort::kLastResort) {
+  if (listed && effort == Effort::kLastResort) {
     auto& rest = last_resort_[KindIndex(kind)];
     if (!rest.empty()) {
       const BlockIndex block = rest.back();
@@ -67,7 +69,7 @@ std::optional<BlockIndex> BlockPool::TakeLarge(BlockKind head_kind, uint32_t cou
   for (BlockIndex b = *first; b < *first + count; ++b) {
     SetFree(b, false);
     Block& block = space_.blocks[b];
-    block.swept_cycle = cycle;
+    block.swept_cycle.store(cycle, std::memory_order_relaxed);
     block.free_lines = 0;
     block.extent = b == *first ? count : b - *first;
     block.kind.store(b == *first ? head_kind : BlockKind::kLargeTail, std::memory_order_release);
@@ -82,7 +84,7 @@ void BlockPool::Release(BlockIndex index) {
   // Release: the sweeper, which acquires, sees all that the owner did to the block.
   block.owned.store(false, std::memory_order_release);
   if (block.free_lines >= kFewLines &&
-      block.swept_cycle == cycle_.load(std::memory_order_relaxed)) {
+      block.swept_cycle.load(std::memory_order_relaxed) == cycle_.load(std::memory_order_relaxed)) {
     last_resort_[KindIndex(block.kind.load(std::memory_order_relaxed))].push_back(index);
   }
 }
@@ -170,7 +172,7 @@ void BlockPool::MakeEmpty(BlockIndex index) {
 
 void BlockPool::Claim(BlockIndex index, BlockKind kind, uint32_t cycle) {
   Block& block = space_.blocks[index];
-  block.swept_cycle = cycle;
+  block.swept_cycle.store(cycle, std::memory_order_relaxed);
   block.owned.store(true, std::memory_order_relaxed);
   block.kind.store(kind, std::memory_order_release);
 }

@@ -9,8 +9,10 @@
 // it, or, when an allocator claims it, the number that the claimer goes by. Allocators take over
 // the new number when they retire their blocks at the end of marking; so a block with the old
 // number was filled during (or before) marking and must be swept, one with the new number was
-// claimed after and must not. BeginSweep comes before the first allocator retires, so that no
-// block with the old number can be claimed by an allocator with the new one.
+// claimed after and must not. The two must not mix: BeginSweep empties the lists before the first
+// allocator retires, so that no block with the old number can be claimed by an allocator with the
+// new one; and an allocator with the old number gets none that was listed since, for those hold
+// objects that were born unmarked and would be swept.
 #pragma once
 
 #include <array>

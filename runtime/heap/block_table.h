@@ -22,7 +22,8 @@ struct Block {
   uint16_t free_lines = 0;  // how many bits are set in the map
   // Large: of a head, how many blocks the object takes; of a tail, how far back the head is.
   uint32_t extent = 0;
-  uint32_t swept_cycle = 0;                       // see block_pool.h
+  // See block_pool.h. Relaxed: what it tells is ordered by the handshake that changes cycles.
+  std::atomic<uint32_t> swept_cycle{0};
   uint64_t free_line_map[kBlockLines / 64] = {};  // at the last sweep, less what was handed out
 
   bool LineIsFree(size_t line) const { return (free_line_map[line / 64] >> (line % 64)) & 1; }

@@ -1,5 +1,7 @@
 #include "runtime/heap/side_tables.h"
 
+#include <sys/mman.h>
+
 #include <bit>
 
 namespace tandem::heap {
@@ -12,6 +14,8 @@ StatusOr<SideTables> SideTables::Create(uintptr_t heap_base, size_t heap_bytes) 
     auto memory = base::OsMemory::Reserve(bytes, 0, "the collector's side tables");
     if (!memory.ok()) return memory.status();
     *table = std::move(*memory);
+    // Dense and hit at random while marking: large pages save most of the address translation.
+    madvise(table->data(), table->size(), MADV_HUGEPAGE);
   }
   return tables;
 }

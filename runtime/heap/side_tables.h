@@ -27,6 +27,12 @@ class SideTables {
   uint64_t* ends() const { return reinterpret_cast<uint64_t*>(ends_.data()); }
   uint64_t* marks() const { return reinterpret_cast<uint64_t*>(marks_.data()); }
 
+  // Where the table would begin if it covered the address space from zero. The heap's base is a
+  // multiple of what a word of the table covers.
+  uintptr_t Bias(const uint64_t* table) const {
+    return reinterpret_cast<uintptr_t>(table) - (base_ >> (kGranuleShift + 6)) * sizeof(uint64_t);
+  }
+
   size_t GranuleOf(uintptr_t address) const { return (address - base_) >> kGranuleShift; }
 
   static bool Test(const uint64_t* table, size_t granule) {

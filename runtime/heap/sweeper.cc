@@ -16,9 +16,10 @@ SweepResult Sweeper::Sweep() {
     uint32_t step = 1;
     if (IsLargeHead(kind)) {
       step = block.extent;
-      if (block.swept_cycle != cycle) step = SweepLarge(b, block, result);
+      if (block.swept_cycle.load(std::memory_order_relaxed) != cycle)
+        step = SweepLarge(b, block, result);
     } else if (IsShared(kind) && !block.owned.load(std::memory_order_acquire) &&
-               block.swept_cycle != cycle) {
+               block.swept_cycle.load(std::memory_order_relaxed) != cycle) {
       SweepShared(b, block, result);
     }
     b += step;
@@ -55,7 +56,7 @@ void Sweeper::SweepShared(BlockIndex index, Block& block, SweepResult& result) {
   result.freed_bytes += free_lines * kLineBytes;
   for (size_t i = 0; i < std::size(free_map); ++i) block.free_line_map[i] = free_map[i];
   block.free_lines = static_cast<uint16_t>(free_lines);
-  block.swept_cycle = pool_.cycle();
+  block.swept_cycle.store(pool_.cycle(), std::memory_order_relaxed);
 
   const swap::PageIndex first_page = uint64_t{index} * kBlockPages;
   for (size_t page = 0; page < kBlockPages;) {
@@ -81,7 +82,7 @@ uint32_t Sweeper::SweepLarge(BlockIndex index, Block& block, SweepResult& result
   const uintptr_t object = space_.blocks.AddressOf(index);
   const size_t granule = space_.tables.GranuleOf(object);
   const uint64_t mark = uint64_t{1} << (granule & 63);
-  block.swept_cycle = pool_.cycle();
+  block.swept_cycle.store(pool_.cycle(), std::memory_order_relaxed);
   uint64_t* mark_word = &space_.tables.marks()[granule >> 6];
   if ((__atomic_load_n(mark_word, __ATOMIC_RELAXED) & mark) != 0) {
     __atomic_fetch_and(mark_word, ~mark, __ATOMIC_RELAXED);
@@ -89,6 +90,7 @@ uint32_t Sweeper::SweepLarge(BlockIndex index, Block& block, SweepResult& result
     result.live_bytes += bytes;
     return extent;
   }
+  if (!space_.tables.IsStart(object)) return extent;  // found dead before, and kept
   ++result.dead_objects;
   result.freed_bytes += bytes;
   result.dead_pages += uint64_t{extent} * kBlockPages;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <vector>
 
 namespace tandem::heap {
 namespace {
@@ -44,6 +45,7 @@ std::optional<uintptr_t> ThreadAllocator::AllocateMedium(bool leaf, size_t bytes
 }
 
 std::optional<uintptr_t> ThreadAllocator::AllocateLarge(bool leaf, size_t bytes) {
+  if (bytes > space_.blocks.size() * kBlockBytes) return std::nullopt;
   const auto blocks = static_cast<uint32_t>((bytes + kBlockBytes - 1) / kBlockBytes);
   const auto first =
       pool_.TakeLarge(leaf ? BlockKind::kLargeLeafHead : BlockKind::kLargeHead, blocks, cycle_);
@@ -99,16 +101,24 @@ void ThreadAllocator::Finish(const Region& region) {
 
 std::optional<Region> ThreadAllocator::Draw(Source& source, BlockKind kind, size_t bytes,
                                             Effort effort, bool empty_only) {
+  // Blocks without room for so many bytes are given back only when the search is over: at once,
+  // they might be offered again at once, for ever.
+  std::vector<BlockIndex> unfit;
+  std::optional<Region> region;
   while (true) {
     if (!source.block) {
       source.block = pool_.Take(kind, effort, empty_only, cycle_);
-      if (!source.block) return std::nullopt;
+      if (!source.block) break;
       source.next_line = 0;
       source.zeroed_pages_end = 0;
     }
-    if (auto region = DrawFromBlock(source, bytes, effort)) return region;
-    Drop(source);
+    region = DrawFromBlock(source, bytes, effort);
+    if (region) break;
+    unfit.push_back(*source.block);
+    source = {};
   }
+  for (BlockIndex block : unfit) pool_.Release(block);
+  return region;
 }
 
 // The next run of free lines with room for `bytes`: inside one page if the object is small, of
@@ -124,14 +134,18 @@ std::optional<Region> ThreadAllocator::DrawFromBlock(Source& source, size_t byte
       if (run < want) continue;
       const size_t first = page + 1 - want;
       bool ready = true;
-      for (size_t p = first; p <= page && ready; ++p) ready = PreparePage(source, p, effort);
+      uint32_t zeroed = 0;  // a bit a page of the block; later pages move zeroed_pages_end
+      for (size_t p = first; p <= page && ready; ++p) {
+        ready = PreparePage(source, p, effort);
+        if (p < source.zeroed_pages_end) zeroed |= 1u << p;
+      }
       if (!ready) {
         run = 0;
         continue;
       }
       const uintptr_t start = base + first * base::kPageSize;
       for (size_t p = first; p <= page; ++p) {
-        if (p >= source.zeroed_pages_end) {
+        if (((zeroed >> p) & 1) == 0) {
           std::memset(reinterpret_cast<void*>(base + p * base::kPageSize), 0, base::kPageSize);
         }
       }
@@ -177,6 +191,10 @@ bool ThreadAllocator::PreparePage(Source& source, size_t page, Effort effort) {
   const swap::PageIndex index = uint64_t{*source.block} * kBlockPages + page;
   swap::Pager& pager = space_.pager;
   if (block.PageIsFree(page)) {
+    // A free page that was in motion when it was found dead is far and would be fetched.
+    if (effort == Effort::kCheap && !pager.IsLocal(index) && !pager.IsWorthless(index)) {
+      return false;
+    }
     pager.Revive(index);
     if (page >= source.zeroed_pages_end) {
       // Fresh pages come several at a time, but not so many as to push others out.

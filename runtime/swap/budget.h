@@ -18,14 +18,15 @@ class Budget {
       : limit_(static_cast<int64_t>(limit_pages)), free_(limit_), least_free_(limit_) {}
 
   // Takes up to `want` frames; returns how many, perhaps 0.
-  // Relaxed: a count of rights, which publishes no data; the page's state byte does that.
+  // Sequentially consistent, for the sake of waking the evictor: see Evictor::Wake. It publishes no
+  // data; the page's state byte does that.
   size_t TryTake(size_t want) {
     int64_t free = free_.load(std::memory_order_relaxed);
     int64_t take;
     do {
       take = std::min(free, static_cast<int64_t>(want));
       if (take <= 0) return 0;
-    } while (!free_.compare_exchange_weak(free, free - take, std::memory_order_relaxed));
+    } while (!free_.compare_exchange_weak(free, free - take));
     int64_t least = least_free_.load(std::memory_order_relaxed);
     while (free - take < least &&
            !least_free_.compare_exchange_weak(least, free - take, std::memory_order_relaxed)) {
@@ -38,7 +39,7 @@ class Budget {
   }
 
   size_t limit() const { return static_cast<size_t>(limit_); }
-  size_t free() const { return static_cast<size_t>(free_.load(std::memory_order_relaxed)); }
+  size_t free() const { return static_cast<size_t>(free_.load()); }
   size_t taken() const { return limit() - free(); }
   size_t peak() const {
     return static_cast<size_t>(limit_ - least_free_.load(std::memory_order_relaxed));

@@ -10,6 +10,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/futex.h"
 #include "runtime/swap/page_hash.h"
+#include "runtime/swap/port.h"
 
 namespace tandem::swap {
 namespace {
@@ -55,10 +56,9 @@ Evictor::~Evictor() {
 }
 
 void Evictor::Wake() {
-  // Fences here and in ThreadMain: either it sees that frames are short after it has set asleep_,
-  // or this, after frames were taken, sees asleep_.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (!asleep_.load(std::memory_order_relaxed)) return;
+  // Sequentially consistent, as taking frames and looking at them is: either ThreadMain sees that
+  // frames are short after it has set asleep_, or this, after frames were taken, sees asleep_.
+  if (!asleep_.load()) return;
   wakeups_.fetch_add(1);
   base::FutexWake(wakeups_, 1);
 }
@@ -83,12 +83,11 @@ void Evictor::ThreadMain() {
         backoff.Pause();
       }
     }
-    asleep_.store(true, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);  // see Wake
+    asleep_.store(true);  // see Wake
     if ((!FramesAreShort() || lost()) && !stop_.load()) {
       base::FutexWait(wakeups_, seen, 100'000'000);
     }
-    asleep_.store(false, std::memory_order_relaxed);
+    asleep_.store(false);
   }
 }
 
@@ -215,6 +214,7 @@ size_t Evictor::PollWrites() {
     }
   }
   if (total > 0) {
+    overdue_checks_ = 0;
     if (post_head_ != post_tail_ && !lost()) PostWrites();
   } else {
     RetryOverdueWrites();
@@ -226,14 +226,20 @@ void Evictor::RetryOverdueWrites() {
   const uint64_t now = base::NowNs();
   if (now < next_timeout_check_ns_) return;
   next_timeout_check_ns_ = now + parts_.timeout_ns / 4;
+  bool overdue = false;
   for (uint32_t slot = 0; slot < Staging::kSlots; ++slot) {
     if (slots_[slot].deadline_ns == 0 || now < slots_[slot].deadline_ns) continue;
     if (!channel_->Cancel(slot)) continue;  // it completed just now: the next poll has it
+    overdue = true;
     --in_flight_;
     slots_[slot].deadline_ns = 0;
     parts_.metrics.write_retries.Add();
     // No other write of that page can be in flight, so posting it last overtakes nothing.
     QueueWrite(slot);
+  }
+  // A far side that is silent for as long as a read would wait for it is taken for lost.
+  if (overdue && ++overdue_checks_ > 4 * Port::kMaxTimeouts) {
+    lost_.store(true, std::memory_order_relaxed);
   }
   PostWrites();
 }
@@ -270,6 +276,7 @@ void Evictor::Protect(PageIndex page) {
     if (parts_.table.pins(page).load() == 0 && parts_.table.slot(page).load() == 0) {
       Userfault::Unmap(parts_.table.AddressOf(page), base::kPageSize);
       parts_.budget.GiveBack(1);
+      parts_.footprint.Subtract(1);
       parts_.table.hash(page).store(kDeadContent, std::memory_order_relaxed);
       state.store(kFar, std::memory_order_release);  // d: dead, but kept from being fetched
     } else {

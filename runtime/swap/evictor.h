@@ -109,6 +109,7 @@ class Evictor {
   size_t post_tail_ = 0;
   size_t in_flight_ = 0;
   uint64_t next_timeout_check_ns_ = 0;
+  uint32_t overdue_checks_ = 0;  // in a row, without a completion in between
 
   std::atomic<uint32_t> wakeups_{0};
   std::atomic<bool> asleep_{false};

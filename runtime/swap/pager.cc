@@ -24,6 +24,8 @@ alignas(base::kPageSize) constinit const std::byte kZeros[kPopulateWindow * base
 constexpr size_t kMaxBindings = 8;  // heaps a thread; more share the spare port
 // __thread and plain data: the fault handler reads it.
 __thread Pager::Binding t_bindings[kMaxBindings];
+// The pager whose spare port this thread is using.
+__thread Pager* t_spare_of = nullptr;
 
 }  // namespace
 
@@ -172,6 +174,7 @@ void Pager::MakeRangeLocal(PageIndex first, size_t count, Port& port, Cause caus
 }
 
 size_t Pager::Populate(PageIndex first, size_t max) {
+  if (table_->state(first).load(std::memory_order_relaxed) != (kFar | kFresh)) return 0;
   max = std::min({max, kPopulateWindow, table_->used() - first});
   const size_t frames = TakeFrames(max);
   size_t n = 0;
@@ -345,8 +348,9 @@ void Pager::MarkDead(PageIndex first, size_t count) {
       }
     } else if (seen == kFar &&
                state.compare_exchange_strong(seen, kFetching, std::memory_order_acquire)) {
-      had_far_copy = true;
-      footprint_.Subtract(1);
+      // A protected page may have been dead before.
+      had_far_copy = table_->hash(page).load(std::memory_order_relaxed) != kDeadContent;
+      if (had_far_copy) footprint_.Subtract(1);
       table_->hash(page).store(options_.protect_dead ? kDeadContent : kNoFarCopy,
                                std::memory_order_relaxed);  // published by the state
       state.store(options_.protect_dead ? kFar : kFar | kFresh, std::memory_order_release);
@@ -393,6 +397,8 @@ void Pager::Unpin(PageIndex first, size_t count) {
 }
 
 void Pager::Lost(const void* address, const char* reason) {
+  // The handler may never come back.
+  if (t_spare_of == this) ReleaseSpare();
   if (options_.on_lost) options_.on_lost(address, reason);
   base::Fatal(reason);
 }
@@ -428,7 +434,13 @@ void Pager::ServeAccess(uintptr_t address) {
   for (base::Backoff backoff; spare_locked_.exchange(true, std::memory_order_acquire);) {
     backoff.Pause();
   }
+  t_spare_of = this;
   MakeLocal(page, *spare_port_, Cause::kMutator);
+  ReleaseSpare();
+}
+
+void Pager::ReleaseSpare() {
+  t_spare_of = nullptr;
   spare_locked_.store(false, std::memory_order_release);
 }
 

@@ -32,7 +32,8 @@ namespace tandem::swap {
 enum class Cause : uint8_t { kMutator, kCollector };
 
 // Called on the thread that needs what is lost; `address` is the page, or null. Async-signal-safe.
-// If it returns, the process aborts.
+// No lock or page is held by the thread, so it may end the thread or jump out (siglongjmp); if it
+// returns, the process aborts.
 using LostHandler = std::function<void(const void* address, const char* reason)>;
 
 struct PagerOptions {
@@ -66,6 +67,7 @@ class Pager {
   // Makes pages [table().used(), end) usable: they read as zeroes. One thread at a time.
   Status Extend(PageIndex end);
 
+  // All methods on pages want pages below table().used().
   bool IsLocal(PageIndex page) {
     // Relaxed: the answer may be stale by the time it is used, whatever the order.
     return Residency(table_->state(page).load(std::memory_order_relaxed)) == kLocal;
@@ -75,8 +77,8 @@ class Pager {
   void MakeLocal(PageIndex page, Port& port, Cause cause);
   // The same for `count` pages, with many reads in flight.
   void MakeRangeLocal(PageIndex first, size_t count, Port& port, Cause cause);
-  // Makes fresh pages beginning with `first` local, up to `max`; returns how many were fresh and
-  // now hold zeroes. 0 if the first is not fresh.
+  // Makes fresh pages beginning with `first` local, up to `max` (not 0); returns how many were
+  // fresh and now hold zeroes. 0 if the first is not fresh.
   size_t Populate(PageIndex first, size_t max);
 
   // The next access of a mutator to any page takes the barrier's slow path, which is a safepoint.
@@ -84,7 +86,8 @@ class Pager {
   void ArmAllPages();
 
   // The content of these pages is worthless from now on. Far copies are dropped without being
-  // fetched; local pages will be dropped instead of written when they leave.
+  // fetched; local pages will be dropped instead of written when they leave. Pages in motion are
+  // left as they are.
   void MarkDead(PageIndex first, size_t count);
   // The content of the page matters again (if it was dead, it is garbage or zeroes). Must come
   // before what is to be kept is written.
@@ -96,7 +99,8 @@ class Pager {
   void Pin(PageIndex first, size_t count, Port& port);
   void Unpin(PageIndex first, size_t count);
 
-  // Lets the fault handler find this thread's port, and take it back.
+  // Lets the fault handler find this thread's port, and takes that back. A thread that is bound to
+  // eight pagers already is served over the spare port.
   void BindThread(Port& port);
   void UnbindThread();
 
@@ -118,6 +122,7 @@ class Pager {
   size_t FetchRun(PageIndex first, size_t max, Port& port, Cause cause);
   uint64_t ReadRun(PageIndex first, SlotRun slots, uint64_t wanted, Port& port, bool& lost);
   void Rescue(PageIndex page);
+  void ReleaseSpare();
   [[noreturn]] void Lost(const void* address, const char* reason);
 
   const PagerOptions options_;

@@ -23,6 +23,8 @@ class Port {
   // 0, 1, 2, ...; calls `done(cookie)` as each completes. False if the far side is lost: then no
   // transfer of the call is in flight any more. `retries` counts transfers posted again.
   static constexpr size_t kMaxTransfers = 64;
+  // A far side that lets this many time-outs in a row pass is taken for lost.
+  static constexpr uint32_t kMaxTimeouts = 20;
   template <typename Done>
   bool Run(std::span<rdma::Transfer> transfers, uint64_t& retries, Done&& done);
 
@@ -41,9 +43,6 @@ class Port {
   };
 
  private:
-  // A far side that lets this many time-outs in a row pass is taken for lost.
-  static constexpr uint32_t kMaxTimeouts = 20;
-
   std::unique_ptr<rdma::Channel> channel_;
   const uint64_t timeout_ns_;
   volatile bool busy_ = false;  // volatile: read by a signal handler of the same thread

@@ -18,15 +18,29 @@ constinit std::atomic<Pager*> g_pagers[TrapRegistry::kMaxPagers] = {};
 constinit std::mutex g_mutex;
 constinit struct sigaction g_previous = {};
 
+// A handler that came between two installations of ours may hand on to ours in turn.
+__thread bool t_in_previous = false;
+
+void DieAsWithoutUs(const siginfo_t* info) {
+  // Returning repeats the access; a signal that somebody sent has to be sent again.
+  ::signal(SIGBUS, SIG_DFL);
+  if (info->si_code <= 0) raise(SIGBUS);
+}
+
 void CallPrevious(int signal, siginfo_t* info, void* context) {
+  if (t_in_previous) {
+    DieAsWithoutUs(info);
+    return;
+  }
+  t_in_previous = true;
   if ((g_previous.sa_flags & SA_SIGINFO) != 0) {
     g_previous.sa_sigaction(signal, info, context);
   } else if (g_previous.sa_handler == SIG_DFL || g_previous.sa_handler == SIG_IGN) {
-    // Returning repeats the access, which then ends the process as it would have without us.
-    ::signal(SIGBUS, SIG_DFL);
+    DieAsWithoutUs(info);
   } else {
     g_previous.sa_handler(signal);
   }
+  t_in_previous = false;
 }
 
 void OnSigbus(int signal, siginfo_t* info, void* context) {

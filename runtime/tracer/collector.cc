@@ -70,16 +70,12 @@ Collector::~Collector() {
 }
 
 template <typename Condition>
-void Collector::Wait(MutatorThread* self, Condition&& condition) {
+void Collector::Wait(Condition&& condition) {
   const auto wait = [&] {
     std::unique_lock lock(mutex_);
     progress_.wait(lock, condition);
   };
-  if (self != nullptr) {
-    self->RunSafely(wait);
-  } else {
-    wait();
-  }
+  MutatorThread::RunSafelyInAllHeaps(wait);
 }
 
 void Collector::Request() {
@@ -93,7 +89,7 @@ void Collector::Request() {
   wake_.notify_one();
 }
 
-void Collector::Collect(MutatorThread* self) {
+void Collector::Collect() {
   uint64_t goal = 0;
   {
     std::lock_guard lock(mutex_);
@@ -101,31 +97,31 @@ void Collector::Collect(MutatorThread* self) {
     goal = started_ + 1;
   }
   wake_.notify_one();
-  Wait(self, [&] { return ended_ >= goal; });
+  Wait([&] { return ended_ >= goal; });
 }
 
-void Collector::StepBegin(MutatorThread* self) {
+void Collector::StepBegin() {
   {
     std::lock_guard lock(mutex_);
     step_requested_ = true;
     requested_ = true;
   }
   wake_.notify_one();
-  Wait(self, [&] { return stepping_; });
+  Wait([&] { return stepping_; });
 }
 
-bool Collector::Step(MutatorThread* self, size_t objects) {
+bool Collector::Step(size_t objects) {
   {
     std::lock_guard lock(mutex_);
     step_objects_ = objects;
   }
   wake_.notify_one();
-  Wait(self, [&] { return step_objects_ == 0; });
+  Wait([&] { return step_objects_ == 0; });
   std::lock_guard lock(mutex_);
   return step_more_;
 }
 
-void Collector::StepEnd(MutatorThread* self) {
+void Collector::StepEnd() {
   uint64_t goal = 0;
   {
     std::lock_guard lock(mutex_);
@@ -133,7 +129,7 @@ void Collector::StepEnd(MutatorThread* self) {
     step_objects_ = SIZE_MAX;
   }
   wake_.notify_one();
-  Wait(self, [&] { return ended_ >= goal; });
+  Wait([&] { return ended_ >= goal; });
 }
 
 void Collector::ThreadMain() {
@@ -235,8 +231,9 @@ void Collector::BeginMarking() {
   handshakes_.Execute(scan, join);
 
   GreyBatch found;
-  roots_.ForEach([&](uintptr_t reference) { found.push_back(reference); });
+  // In this order: RunFinalizers moves an object from the queue to a root.
   finalizers_.ForEachReady([&](uintptr_t reference) { found.push_back(reference); });
+  roots_.ForEach([&](uintptr_t reference) { found.push_back(reference); });
   grey_.Add(std::move(found));
 }
 
@@ -341,13 +338,14 @@ void Collector::KeepFinalizable() {
 }
 
 void Collector::EndMarking() {
-  pool_.BeginSweep();
   const Operation end = [](MutatorThread& t) {
     t.EndMarking();
     t.FlushLog();
     t.SetLogging(Logging::kNone);
   };
-  handshakes_.Execute(end, [](MutatorThread& t) { t.EndMarking(); });
+  // No thread may join in between: it would allocate marked into blocks of the new cycle.
+  handshakes_.Execute(
+      end, [](MutatorThread& t) { t.EndMarking(); }, [this] { pool_.BeginSweep(); });
   // What was logged since marking ended was reachable, so it is marked.
   while (!grey_.TryGet().empty()) {
   }

@@ -117,19 +117,19 @@ class Collector {
   void Trigger() {
     if (pool_.allocated_bytes() >= trigger_bytes_.load(std::memory_order_relaxed)) Request();
   }
-  // Waits for a whole cycle that begins after the call. `self`: the calling thread's attachment,
-  // null if it has none.
-  void Collect(MutatorThread* self);
+  // Waits for a whole cycle that begins after the call; SAFE meanwhile, if attached.
+  void Collect();
 
   // The reference in a weak slot, for a thread that is logging: kept alive, or null if dead.
   uintptr_t WeakLoad(const std::atomic<uintptr_t>& slot);
 
   // A cycle in steps, for tests: the same cycle, but tracing waits for Step. StepBegin waits
-  // until marking has begun, Step traces about `objects` objects and tells whether there are more,
-  // StepEnd waits until the cycle has ended.
-  void StepBegin(MutatorThread* self);
-  bool Step(MutatorThread* self, size_t objects);
-  void StepEnd(MutatorThread* self);
+  // until marking has begun, Step traces about `objects` objects and tells whether there are more
+  // (if not, the cycle goes on to its end by itself, and no Step may follow), StepEnd waits until
+  // the cycle has ended.
+  void StepBegin();
+  bool Step(size_t objects);
+  void StepEnd();
 
  private:
   enum class Phase : uint8_t { kIdle, kMarking, kClearing };
@@ -149,7 +149,7 @@ class Collector {
   void EndMarking();
   void Verify();
   template <typename Condition>
-  void Wait(MutatorThread* self, Condition&& condition);
+  void Wait(Condition&& condition);
 
   const CollectorOptions options_;
   heap::Space& space_;

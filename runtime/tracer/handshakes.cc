@@ -14,8 +14,10 @@ constexpr uint64_t kArmAgainNs = 2'000'000;
 
 }  // namespace
 
-void Handshakes::Execute(const Operation& operation, const Operation& joining) {
+void Handshakes::Execute(const Operation& operation, const Operation& joining,
+                         const std::function<void()>& first) {
   std::lock_guard lock(mutex_);
+  if (first) first();
   if (joining) joining_ = joining;
   for (MutatorThread* thread : threads_) thread->Request(operation);
   uint64_t arm_at = base::NowNs() + kArmAfterNs;
@@ -35,15 +37,18 @@ void Handshakes::Execute(const Operation& operation, const Operation& joining) {
 }
 
 void Handshakes::Join(MutatorThread& thread) {
-  std::lock_guard lock(mutex_);
-  if (joining_) joining_(thread);
-  threads_.push_back(&thread);
+  MutatorThread::RunSafelyInAllHeaps([&] {
+    std::lock_guard lock(mutex_);
+    if (joining_) joining_(thread);
+    threads_.push_back(&thread);
+  });
 }
 
 void Handshakes::Leave(MutatorThread& thread) {
-  thread.RunSafely([&] {
+  MutatorThread::RunSafelyInAllHeaps([&] {
     std::lock_guard lock(mutex_);
     thread.FlushLog();
+    thread.EndMarking();
     std::erase(threads_, &thread);
   });
 }

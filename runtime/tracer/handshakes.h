@@ -5,7 +5,8 @@
 // armed: the next access to each takes the barrier's slow path, which is a safepoint.
 //
 // A thread joins in the state that the handshakes so far have brought all others to; joining and
-// leaving wait for a handshake in progress (as SAFE, so it does not wait for them).
+// leaving wait for a handshake in progress (as SAFE, so it does not wait for them). A thread that
+// leaves gives its log and its blocks back, as at the end of marking.
 #pragma once
 
 #include <functional>
@@ -22,8 +23,10 @@ class Handshakes {
   explicit Handshakes(swap::Pager& pager) : pager_(pager) {}
 
   // The collector: returns when `operation` has run for each thread. `joining` (may be null)
-  // brings a thread that joins later, with nothing on its stack yet, to the same state.
-  void Execute(const Operation& operation, const Operation& joining);
+  // brings a thread that joins later, with nothing on its stack yet, to the same state. `first`
+  // (may be null) runs before, when no thread can join or leave any more.
+  void Execute(const Operation& operation, const Operation& joining,
+               const std::function<void()>& first = nullptr);
 
   // The thread itself.
   void Join(MutatorThread& thread);

@@ -85,6 +85,21 @@ class MutatorThread {
     work();
     LeaveSafe();
   }
+  // The same in all heaps that the calling thread, if any, is attached to: for waits that may
+  // depend on other threads. Two threads attached to two heaps that waited for one each, RUNNING
+  // in the other, would wait for each other.
+  template <typename Work>
+  static void RunSafelyInAllHeaps(Work&& work) {
+    internal::SavedRegisters registers;
+    registers.Save();
+    for (MutatorThread* m : OfThisThread()) {
+      if (m != nullptr) m->EnterSafe();
+    }
+    work();
+    for (MutatorThread* m : OfThisThread()) {
+      if (m != nullptr) m->LeaveSafe();
+    }
+  }
   // The caller has saved its registers, and keeps its frame until LeaveSafe.
   [[gnu::noinline]] void EnterSafe();
   void LeaveSafe();

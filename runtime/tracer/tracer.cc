@@ -20,7 +20,7 @@ void Tracer::Run() {
 }
 
 bool Tracer::Step(size_t objects) {
-  const uint64_t goal = marked_ + objects;
+  const uint64_t goal = objects > SIZE_MAX - marked_ ? SIZE_MAX : marked_ + objects;
   while (marked_ < goal) {
     Drain(goal - marked_);
     if (order_->size() > 0) continue;
@@ -32,30 +32,39 @@ bool Tracer::Step(size_t objects) {
 }
 
 void Tracer::Drain(size_t budget) {
-  std::array<uintptr_t, kWindow> window;
+  std::array<uintptr_t, kBatch> batch;
   const uint64_t goal = budget > SIZE_MAX - marked_ ? SIZE_MAX : marked_ + budget;
-  unsigned rounds = 0;
-  while (marked_ < goal) {
-    const size_t n = order_->Pop(window);
-    if (n == 0) return;
-    for (size_t i = 0; i < n; ++i) {
-      TANDEM_DCHECK(space_.blocks.Contains(window[i]), "a reference leads out of its heap");
-      space_.tables.PrefetchMark(heap::HeaderOf(window[i]));
-      // A far page's address may be prefetched as well: it does nothing.
-      __builtin_prefetch(reinterpret_cast<const void*>(heap::HeaderOf(window[i])));
+  for (unsigned rounds = 1; marked_ < goal; ++rounds) {
+    const size_t n = order_->Pop(batch);
+    if (n == 0) {
+      if (ahead_.empty()) return;
+      TraceObject(ahead_.pop());  // may push more
+      continue;
     }
-    for (size_t i = 0; i < n; ++i) TraceObject(window[i]);
-    if ((++rounds & 15) == 0 && pool_.SomebodyIsIdle()) Share();
+    for (size_t i = 0; i < n; ++i) {
+      TANDEM_DCHECK(space_.blocks.Contains(batch[i]), "a reference leads out of its heap");
+      space_.tables.PrefetchMark(heap::HeaderOf(batch[i]));
+    }
+    for (size_t i = 0; i < n; ++i) MarkObject(batch[i]);
+    if (rounds % 16 == 0 && pool_.SomebodyIsIdle()) Share();
   }
+  while (!ahead_.empty()) TraceObject(ahead_.pop());
 }
 
-void Tracer::TraceObject(uintptr_t reference) {
+void Tracer::MarkObject(uintptr_t reference) {
   const uintptr_t object = heap::HeaderOf(reference);
   if (!space_.tables.Mark(object)) return;
   ++marked_;
   TANDEM_DCHECK(space_.tables.IsStart(object),
                 "a reference does not point to the start of an object");
   if (heap::IsLeaf(space_.blocks.KindAt(object))) return;
+  __builtin_prefetch(reinterpret_cast<const void*>(object));  // of a far page: does nothing
+  if (ahead_.full()) TraceObject(ahead_.pop());
+  ahead_.push(reference);
+}
+
+void Tracer::TraceObject(uintptr_t reference) {
+  const uintptr_t object = heap::HeaderOf(reference);
   const swap::PageIndex page = space_.PageOf(object);
   if (!space_.pager.IsLocal(page)) space_.pager.MakeLocal(page, *port_, swap::Cause::kCollector);
   // Acquire: pairs with the allocating thread's release.

@@ -2,9 +2,9 @@
 //
 // Belongs to one collector thread. Per reference: test and set the mark, in a side table, without
 // touching the object's page; a leaf is done with that; of any other object the page is made
-// local (a demand fetch of the collector's, if it must be) and its Trace method run. A few
-// references are kept in a short queue between being popped and being traced, while their marks
-// and headers are prefetched into the cache: marking is bound by memory latency.
+// local (a demand fetch of the collector's, if it must be) and its Trace method run. Marking is
+// bound by memory latency, so marks are prefetched for a batch of references, and what proves
+// unmarked waits in a short queue while its header is prefetched.
 #pragma once
 
 #include <array>
@@ -47,13 +47,29 @@ class Tracer final : public Visitor {
   std::vector<WeakSlot> TakeWeakSlots() { return std::exchange(weak_, {}); }
 
  private:
-  // How many references are between prefetch and trace.
-  static constexpr size_t kWindow = 8;
+  // References whose marks are prefetched together.
+  static constexpr size_t kBatch = 16;
+
+  // Marked references on their way to being traced; first in, first out.
+  class Ahead {
+   public:
+    bool empty() const { return head_ == tail_; }
+    bool full() const { return tail_ - head_ == kSize; }
+    void push(uintptr_t reference) { ring_[tail_++ % kSize] = reference; }
+    uintptr_t pop() { return ring_[head_++ % kSize]; }
+
+   private:
+    static constexpr size_t kSize = 32;
+    std::array<uintptr_t, kSize> ring_;
+    size_t head_ = 0;
+    size_t tail_ = 0;
+  };
 
   void Overflow() override;
   void AddWeak(const std::atomic<uintptr_t>* slot, uintptr_t target) override;
 
   void Drain(size_t budget);
+  void MarkObject(uintptr_t reference);
   void TraceObject(uintptr_t reference);
   void Share();
 
@@ -61,6 +77,7 @@ class Tracer final : public Visitor {
   GreyPool& pool_;
   std::unique_ptr<Order> order_;
   std::unique_ptr<swap::Port> port_;
+  Ahead ahead_;
   std::array<uintptr_t, 256> edges_;
   std::vector<WeakSlot> weak_;
   uint64_t marked_ = 0;

@@ -113,7 +113,9 @@ class Hidden {
   uintptr_t bits_ = 0;
 };
 
-inline bool IsMarked(Heap& heap, Hidden h) { return heap.impl().space->tables.IsMarked(h.header()); }
+inline bool IsMarked(Heap& heap, Hidden h) {
+  return heap.impl().space->tables.IsMarked(h.header());
+}
 inline bool Exists(Heap& heap, Hidden h) { return heap.impl().space->tables.IsStart(h.header()); }
 inline bool IsLocal(Heap& heap, const void* p) {
   return heap.impl().pager->IsLocal(heap.impl().space->PageOf(reinterpret_cast<uintptr_t>(p)));
@@ -138,24 +140,22 @@ inline void PushOut(Mutator& mutator) {
 // A marking cycle in steps: what has not been asked for has not been traced.
 class SteppedCycle {
  public:
-  explicit SteppedCycle(Mutator& mutator)
-      : thread_(&mutator.impl().thread()), collector_(*mutator.heap().impl().collector) {
-    collector_.StepBegin(thread_);
+  explicit SteppedCycle(Mutator& mutator) : collector_(*mutator.heap().impl().collector) {
+    collector_.StepBegin();
   }
   ~SteppedCycle() {
     if (!ended_) End();
   }
   bool Step(size_t objects) {
-    more_ = more_ && collector_.Step(thread_, objects);
+    more_ = more_ && collector_.Step(objects);
     return more_;
   }
   void End() {
-    collector_.StepEnd(thread_);
+    collector_.StepEnd();
     ended_ = true;
   }
 
  private:
-  tracer::MutatorThread* thread_;
   tracer::Collector& collector_;
   bool more_ = true;
   bool ended_ = false;

@@ -101,7 +101,7 @@ class CommandTest(unittest.TestCase):
                 ("--local", ["run", "wordcount", "more"]),
                 ("lifo, fifo", ["run", "wordcount", "--order", "random"]),
                 ("none", ["run", "wordcount", "--prefetcher", "psychic"]),
-                ("emulated:", ["run", "wordcount", "--fabric", "pigeon"]),
+                ("emulated", ["run", "wordcount", "--fabric", "pigeon"]),
                 ("rdma40", ["run", "wordcount", "--fabric", "emulated:pigeon"]),
                 ("tiny, small, default", ["run", "wordcount", "--scale", "huge"]),
                 ("random, sequential", ["run", "pointer-chase", "--pattern", "zigzag"]),
