@@ -44,8 +44,8 @@ class LinkedLists : public Workload {
 
   void SetScale(Scale scale) override {
     lists_ = 16;
-    length_ = scale == Scale::kTiny ? 4096 : scale == Scale::kSmall ? 65536 : 262144;
-    rounds_ = scale == Scale::kTiny ? 4 : 8;
+    length_ = scale == Scale::kTiny ? 4096 : scale == Scale::kSmall ? 32768 : 131072;
+    rounds_ = 4;
     churn_ = 4;
   }
 

@@ -46,8 +46,8 @@ class PointerChase : public Workload {
 
   void SetScale(Scale scale) override {
     working_set_ = scale == Scale::kTiny    ? uint64_t{4} << 20
-                   : scale == Scale::kSmall ? uint64_t{32} << 20
-                                            : uint64_t{128} << 20;
+                   : scale == Scale::kSmall ? uint64_t{16} << 20
+                                            : uint64_t{64} << 20;
     steps_ = 0;
   }
 

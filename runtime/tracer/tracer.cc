@@ -41,26 +41,37 @@ void Tracer::Drain(size_t budget) {
       TraceObject(ahead_.pop());  // may push more
       continue;
     }
-    for (size_t i = 0; i < n; ++i) {
-      TANDEM_DCHECK(space_.blocks.Contains(batch[i]), "a reference leads out of its heap");
-      space_.tables.PrefetchMark(heap::HeaderOf(batch[i]));
-    }
-    for (size_t i = 0; i < n; ++i) MarkObject(batch[i]);
+    MarkBatch({batch.data(), n});
     if (rounds % 16 == 0 && pool_.SomebodyIsIdle()) Share();
   }
   while (!ahead_.empty()) TraceObject(ahead_.pop());
 }
 
-void Tracer::MarkObject(uintptr_t reference) {
-  const uintptr_t object = heap::HeaderOf(reference);
-  if (!space_.tables.Mark(object)) return;
-  ++marked_;
-  TANDEM_DCHECK(space_.tables.IsStart(object),
-                "a reference does not point to the start of an object");
-  if (heap::IsLeaf(space_.blocks.KindAt(object))) return;
-  __builtin_prefetch(reinterpret_cast<const void*>(object));  // of a far page: does nothing
-  if (ahead_.full()) TraceObject(ahead_.pop());
-  ahead_.push(reference);
+// In passes, each of which keeps many cache misses in flight: an atomic operation between two
+// prefetches would have each wait for the one before.
+void Tracer::MarkBatch(std::span<uintptr_t> references) {
+  for (const uintptr_t reference : references) {
+    TANDEM_DCHECK(space_.blocks.Contains(reference), "a reference leads out of its heap");
+    space_.tables.PrefetchMark(heap::HeaderOf(reference));
+  }
+  size_t to_trace = 0;
+  for (const uintptr_t reference : references) {
+    const uintptr_t object = heap::HeaderOf(reference);
+    if (!space_.tables.Mark(object)) continue;
+    ++marked_;
+    TANDEM_DCHECK(space_.tables.IsStart(object),
+                  "a reference does not point to the start of an object");
+    if (!heap::IsLeaf(space_.blocks.KindAt(object))) references[to_trace++] = reference;
+  }
+  references = references.first(to_trace);
+  for (const uintptr_t reference : references) {
+    // Of a far page: does nothing.
+    __builtin_prefetch(reinterpret_cast<const void*>(heap::HeaderOf(reference)));
+  }
+  for (const uintptr_t reference : references) {
+    if (ahead_.full()) TraceObject(ahead_.pop());
+    ahead_.push(reference);
+  }
 }
 
 void Tracer::TraceObject(uintptr_t reference) {

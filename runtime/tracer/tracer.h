@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "runtime/heap/space.h"
@@ -69,7 +70,7 @@ class Tracer final : public Visitor {
   void AddWeak(const std::atomic<uintptr_t>* slot, uintptr_t target) override;
 
   void Drain(size_t budget);
-  void MarkObject(uintptr_t reference);
+  void MarkBatch(std::span<uintptr_t> references);
   void TraceObject(uintptr_t reference);
   void Share();
 
