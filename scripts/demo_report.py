@@ -152,7 +152,7 @@ def origin(result):
     order = options.get("order", "default")
     return (f"{kind} fabric, preset {preset}; footprint {footprint_mib:,.0f} MiB; "
             f"order of tracing: {order}",
-            f"commit {commit}; {cpu}, {cores} cores; Linux {kernel}")
+            f"commit {commit}; {cpu}, {cores} cores; {kernel}")
 
 
 def draw(rows, what, where, path):
