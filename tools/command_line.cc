@@ -27,6 +27,7 @@ const std::map<std::string, Scale> kScales = {
 
 std::vector<std::string> NamesOf(const std::vector<Component>& components) {
   std::vector<std::string> names;
+  names.reserve(components.size());
   for (const Component& component : components) names.push_back(component.name);
   return names;
 }
@@ -103,7 +104,7 @@ struct RunSyntax {
     }
     request.workload->SetScale(kScales.at(request.scale));
     for (const Option& option : request.workload->options().all()) {
-      const Status status = SetIfGiven(request.workload->options(), option.name);
+      Status status = SetIfGiven(request.workload->options(), option.name);
       if (!status.ok()) return status;
     }
     request.use_move = !no_move;
@@ -145,6 +146,7 @@ std::vector<std::unique_ptr<RunSyntax>> MakeRunSyntaxes() {
 
 std::string WorkloadNames(const std::vector<std::unique_ptr<RunSyntax>>& syntaxes) {
   std::vector<std::string> names;
+  names.reserve(syntaxes.size());
   for (const auto& syntax : syntaxes) names.push_back(syntax->request.workload->name());
   return fmt::format("{}", fmt::join(names, ", "));
 }

@@ -135,7 +135,7 @@ Status RunWorkload(RunRequest request) {
 
   const RunReport report{request, request.heap_bytes, std::move(*result), prepare.count(),
                          std::move(baseline)};
-  const Status written = WriteOutput(request.json ? report.Json() : report.ForPeople());
+  Status written = WriteOutput(request.json ? report.Json() : report.ForPeople());
   if (!written.ok() || report.IsRight()) return written;
   return Status::DataLoss(fmt::format("the checksum {} is wrong: the all-local run had {}",
                                       report.result.checksum, report.baseline->checksum));

@@ -106,7 +106,8 @@ class WordCount : public Workload {
 
   uint64_t LiveBytes() const override {
     const uint64_t pair_bytes = ObjectBytes(sizeof(Pair)) + ObjectBytes(sizeof(Count));
-    return words_ * pair_bytes + key_bytes_ + splits_.size() * partitions_ * sizeof(Member<Pair>);
+    return words_ * pair_bytes + key_bytes_ + splits_.size() * partitions_ * sizeof(Member<Pair>) +
+           threads_ * largest_split_token_bytes_;
   }
 
   uint64_t InputHash() const override { return HashBytes(text_); }
@@ -152,15 +153,21 @@ class WordCount : public Workload {
   }
 
   Status MeasureWords() {
-    words_ = key_bytes_ = 0;
-    WordScanner scanner(text_);
-    std::string_view word;
-    while (scanner.Next(&word)) {
-      if (word.size() > Text::kMaxLength) {
-        return Status::InvalidArgument("the text has a word of more than 4 GiB");
+    words_ = key_bytes_ = largest_split_token_bytes_ = 0;
+    for (const std::string_view split : splits_) {
+      uint64_t token_bytes = 0;
+      WordScanner scanner(split);
+      std::string_view word;
+      while (scanner.Next(&word)) {
+        if (word.size() > Text::kMaxLength) {
+          return Status::InvalidArgument("the text has a word of more than 4 GiB");
+        }
+        const uint64_t bytes = ObjectBytes(sizeof(Text) + word.size());
+        ++words_;
+        key_bytes_ += bytes;
+        token_bytes += bytes + ObjectBytes(sizeof(Token));
       }
-      ++words_;
-      key_bytes_ += ObjectBytes(sizeof(Text) + word.size());
+      largest_split_token_bytes_ = std::max(largest_split_token_bytes_, token_bytes);
     }
     return Status::Ok();
   }
@@ -202,6 +209,7 @@ class WordCount : public Workload {
   std::vector<std::string_view> splits_;
   uint64_t words_ = 0;
   uint64_t key_bytes_ = 0;
+  uint64_t largest_split_token_bytes_ = 0;
 
   std::string lines_;  // the last run's result
 };

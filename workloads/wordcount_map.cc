@@ -4,17 +4,6 @@ namespace tandem::workloads {
 
 namespace {
 
-// A word as it stands in the text. Garbage once its split is mapped.
-struct Token : GarbageCollected<Token> {
-  Token(Text* t, Token* n) : text(t), next(n) {}
-  void Trace(Visitor* visitor) const {
-    visitor->Trace(text);
-    visitor->Trace(next);
-  }
-  Member<Text> text;
-  Member<Token> next;
-};
-
 using TokenLists = Array<Member<Token>>;
 
 // The words of the split, in one list a partition. Null: the heap is full.

@@ -7,9 +7,10 @@
 //   CountedWords     one for each partition, sorted by word: what reduce returns
 //     CountedWord -> Text
 //
-// As in Spark, keys and values are objects of their own, reached through references. A slot of
-// the shuffle is written by the one map task of its split, and afterwards emptied by the one
-// reduce task of its partition; RunTasks orders the two, so slots need no lock.
+// Map also makes a Token for each word, which is garbage when its split is done. As in Spark, keys
+// and values are objects of their own, reached through references. A slot of the shuffle is written
+// by the one map task of its split, and afterwards emptied by the one reduce task of its partition;
+// RunTasks orders the two, so slots need no lock.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,17 @@
 #include "workloads/text.h"
 
 namespace tandem::workloads {
+
+// A word as it stands in the text. Garbage once its split is mapped.
+struct Token : GarbageCollected<Token> {
+  Token(Text* t, Token* n) : text(t), next(n) {}
+  void Trace(Visitor* visitor) const {
+    visitor->Trace(text);
+    visitor->Trace(next);
+  }
+  Member<Text> text;
+  Member<Token> next;
+};
 
 struct Count : GarbageCollected<Count> {
   explicit Count(uint64_t n) : value(n) {}

@@ -244,6 +244,11 @@ void Collector::TraceAll(bool stepping) {
   if (!stepping) return;
   std::unique_lock lock(mutex_);
   step_more_ = false;
+  if (step_objects_ != SIZE_MAX) {
+    step_objects_ = 0;
+    progress_.notify_all();
+    wake_.wait(lock, [&] { return step_objects_ != 0; });  // StepEnd
+  }
   stepping_ = false;
   step_objects_ = 0;
   progress_.notify_all();

@@ -125,8 +125,8 @@ class Collector {
 
   // A cycle in steps, for tests: the same cycle, but tracing waits for Step. StepBegin waits
   // until marking has begun, Step traces about `objects` objects and tells whether there are more
-  // (if not, the cycle goes on to its end by itself, and no Step may follow), StepEnd waits until
-  // the cycle has ended.
+  // (if not, marking is over, and nothing is cleared or swept yet), StepEnd waits until the cycle
+  // has ended.
   void StepBegin();
   bool Step(size_t objects);
   void StepEnd();

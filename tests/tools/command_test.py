@@ -145,6 +145,11 @@ class CommandTest(unittest.TestCase):
         self.assert_fails(1, "--heap", "run", "pointer-chase", "--working-set", "64M", "--heap",
                           "4M")
 
+    def test_a_page_that_is_lost(self):
+        for fault, reason in (("die_after=100", "memory server"), ("damage=1", "damaged")):
+            self.assert_fails(1, reason, "run", "linked-lists", "--scale", "tiny", "--fabric",
+                              f"emulated:none,{fault}")
+
     def test_a_standard_output_that_cannot_be_written(self):
         with open("/dev/full", "w", encoding="ascii") as full:
             result = self.tandem("list", stdout=full)
