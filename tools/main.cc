@@ -19,23 +19,24 @@ Status Perform(Request request) {
   return WriteOutput(DescribeChoices());
 }
 
-Status Main(int argc, char** argv) {
+Status ParseAndPerform(int argc, char** argv) {
   StatusOr<Request> request = ParseCommandLine(argc, argv);
   return request.ok() ? Perform(std::move(*request)) : request.status();
+}
+
+int Main(int argc, char** argv) {
+  PrepareProcess();
+  Status status;
+  try {
+    status = ParseAndPerform(argc, argv);
+  } catch (const std::bad_alloc&) {
+    status = Status::ResourceExhausted("out of memory");
+  }
+  if (!status.ok() && !status.message().empty()) WriteError(status.message());
+  return ExitCodeOf(status);
 }
 
 }  // namespace
 }  // namespace tandem::tools
 
-int main(int argc, char** argv) {
-  using namespace tandem::tools;
-  PrepareProcess();
-  tandem::Status status;
-  try {
-    status = Main(argc, argv);
-  } catch (const std::bad_alloc&) {
-    status = tandem::Status::ResourceExhausted("out of memory");
-  }
-  if (!status.ok() && !status.message().empty()) WriteError(status.message());
-  return ExitCodeOf(status);
-}
+int main(int argc, char** argv) { return tandem::tools::Main(argc, argv); }

@@ -84,7 +84,7 @@ Status Options::Set(std::string_view name, const std::vector<std::string>& value
     return Status::InvalidArgument(
         fmt::format("--{} takes {}", name, option->is_list ? "one value or more" : "one value"));
   }
-  const Status status = option->set(values);
+  Status status = option->set(values);
   if (status.ok()) return status;
   return {status.code(), fmt::format("--{}: {}", name, status.message())};
 }

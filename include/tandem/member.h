@@ -28,9 +28,10 @@ class Member {
   constexpr Member() = default;
   Member(std::nullptr_t) {}           // NOLINT: implicit, as for a raw pointer
   Member(T* target) { Set(target); }  // NOLINT: implicit, as for a raw pointer
-  Member(const Member& other) { Set(other.Get()); }
+  // Copying a reference does not touch its target's page.
+  Member(const Member& other) { Store(other.slot_.load(std::memory_order_relaxed)); }
   Member& operator=(const Member& other) {
-    Set(other.Get());
+    Store(other.slot_.load(std::memory_order_relaxed));
     return *this;
   }
   Member& operator=(T* target) {
@@ -49,12 +50,7 @@ class Member {
     internal::AccessBarrier(target);
     return target;
   }
-  // Release: a tracer that finds the reference must find the target's header.
-  void Set(T* target) {
-    const auto value = reinterpret_cast<uintptr_t>(target);
-    internal::StoreBarrier(&slot_, value);
-    slot_.store(value, std::memory_order_release);
-  }
+  void Set(T* target) { Store(reinterpret_cast<uintptr_t>(target)); }
 
   T* operator->() const { return Get(); }
   T& operator*() const { return *Get(); }
@@ -69,6 +65,13 @@ class Member {
 
  private:
   friend class Visitor;
+
+  // Release: a tracer that finds the reference must find the target's header.
+  void Store(uintptr_t value) {
+    internal::StoreBarrier(&slot_, value);
+    slot_.store(value, std::memory_order_release);
+  }
+
   std::atomic<uintptr_t> slot_{0};
 };
 

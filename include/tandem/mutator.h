@@ -53,16 +53,17 @@ class Mutator {
   // `kLeaf`: the type has no trace function.
   template <bool kLeaf>
   void* Allocate(const internal::TypeInfo* type, size_t bytes) {
-    using namespace internal;
-    AllocationRegion& region = regions_[kLeaf];
+    using internal::Header;
+    internal::AllocationRegion& region = regions_[kLeaf];
     const uintptr_t start = region.cursor;
     if (__builtin_expect(bytes > region.limit - start, 0)) return AllocateSlow(type, bytes);
     region.cursor = start + bytes;
     SetBit(starts_bias_, start);
-    SetBit(ends_bias_, start + bytes - kGranuleBytes);
+    SetBit(ends_bias_, start + bytes - internal::kGranuleBytes);
     // Release: a tracer that acquires the header finds the zeroed payload behind it.
-    __atomic_store_n(reinterpret_cast<Header*>(start), MakeHeader(type, bytes), __ATOMIC_RELEASE);
-    return reinterpret_cast<void*>(start + kHeaderBytes);
+    __atomic_store_n(reinterpret_cast<Header*>(start), internal::MakeHeader(type, bytes),
+                     __ATOMIC_RELEASE);
+    return reinterpret_cast<void*>(start + internal::kHeaderBytes);
   }
 
  private:
