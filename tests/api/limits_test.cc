@@ -76,7 +76,9 @@ TEST(FragmentedHeap, SaysNullToWhatFitsNowhereAndServesWhatFits) {
       if (leaf) return Array<char>::Make(mutator, bytes);
       return Array<Member<Node>>::Make(mutator, bytes / 8);
     };
-    for (const auto& [small, large] : {std::pair<size_t, size_t>{3000, 20'000}, {230, 2000}}) {
+    for (const auto& sizes : {std::pair<size_t, size_t>{3000, 20'000}, {230, 2000}}) {
+      const size_t small = sizes.first;
+      const size_t large = sizes.second;
       std::vector<Persistent<Array<char>>> roots;
       [&]() __attribute__((noinline)) {
         while (void* object = make(small)) {
