@@ -32,8 +32,8 @@ namespace tandem::swap {
 enum class Cause : uint8_t { kMutator, kCollector };
 
 // Called on the thread that needs what is lost; `address` is the page, or null. Async-signal-safe.
-// No lock or page is held by the thread, so it may end the thread or jump out (siglongjmp); if it
-// returns, the process aborts.
+// The thread holds no lock and no page, so it may end the process or jump out (siglongjmp); out of
+// Pin, the pins taken so far stay. If it returns, the process aborts.
 using LostHandler = std::function<void(const void* address, const char* reason)>;
 
 struct PagerOptions {

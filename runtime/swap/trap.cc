@@ -18,7 +18,8 @@ constinit std::atomic<Pager*> g_pagers[TrapRegistry::kMaxPagers] = {};
 constinit std::mutex g_mutex;
 constinit struct sigaction g_previous = {};
 
-// A handler that came between two installations of ours may hand on to ours in turn.
+// A handler that came between two installations of ours may hand on to ours in turn. One that
+// jumps out (siglongjmp) leaves this set: the thread's next foreign fault ends the process.
 __thread bool t_in_previous = false;
 
 void DieAsWithoutUs(const siginfo_t* info) {
