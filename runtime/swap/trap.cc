@@ -18,9 +18,14 @@ constinit std::atomic<Pager*> g_pagers[TrapRegistry::kMaxPagers] = {};
 constinit std::mutex g_mutex;
 constinit struct sigaction g_previous = {};
 
-// A handler that came between two installations of ours may hand on to ours in turn. One that
-// jumps out (siglongjmp) leaves this set: the thread's next foreign fault ends the process.
-__thread bool t_in_previous = false;
+// The fault that this thread is handing on, to notice a handler that came between two installations
+// of ours and hands on to ours in turn: the same fault, deeper in the stack. A handler that jumps
+// out (siglongjmp) leaves this behind; the next fault then has another context, or the same depth.
+struct HandingOn {
+  const void* context = nullptr;
+  uintptr_t frame = 0;
+};
+__thread HandingOn t_handing_on;
 
 void DieAsWithoutUs(const siginfo_t* info) {
   // Returning repeats the access; a signal that somebody sent has to be sent again.
@@ -28,12 +33,12 @@ void DieAsWithoutUs(const siginfo_t* info) {
   if (info->si_code <= 0) raise(SIGBUS);
 }
 
-void CallPrevious(int signal, siginfo_t* info, void* context) {
-  if (t_in_previous) {
+void CallPrevious(int signal, siginfo_t* info, void* context, uintptr_t frame) {
+  if (t_handing_on.context == context && frame < t_handing_on.frame) {
     DieAsWithoutUs(info);
     return;
   }
-  t_in_previous = true;
+  t_handing_on = {context, frame};
   if ((g_previous.sa_flags & SA_SIGINFO) != 0) {
     g_previous.sa_sigaction(signal, info, context);
   } else if (g_previous.sa_handler == SIG_DFL || g_previous.sa_handler == SIG_IGN) {
@@ -41,7 +46,7 @@ void CallPrevious(int signal, siginfo_t* info, void* context) {
   } else {
     g_previous.sa_handler(signal);
   }
-  t_in_previous = false;
+  t_handing_on = {};
 }
 
 void OnSigbus(int signal, siginfo_t* info, void* context) {
@@ -57,7 +62,7 @@ void OnSigbus(int signal, siginfo_t* info, void* context) {
     errno = saved_errno;
     return;
   }
-  CallPrevious(signal, info, context);
+  CallPrevious(signal, info, context, reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
   errno = saved_errno;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csetjmp>
 #include <csignal>
 #include <memory>
 #include <thread>
@@ -133,8 +134,10 @@ volatile char* BehindTheEndOfAFile() {
   return static_cast<volatile char*>(p);
 }
 
-volatile const void* g_expected_address = nullptr;
+// Itself volatile: the handler reads it while the store before the fault might be put off.
+volatile const void* volatile g_expected_address = nullptr;
 struct sigaction g_older;
+sigjmp_buf g_jump;
 
 void ExitIfToldTheAddress(int, siginfo_t* info, void*) {
   _exit(info->si_addr == g_expected_address ? 42 : 43);
@@ -184,6 +187,21 @@ TEST_P(TrapDeathTest, AFaultOutsideOfHeapsEndsTheProcessIfNobodyHandlesIt) {
         (void)*BehindTheEndOfAFile();
       },
       ::testing::KilledBySignal(SIGBUS), "");
+}
+
+TEST_P(TrapDeathTest, APreviousHandlerMayJumpOutAgainAndAgain) {
+  EXPECT_EXIT(
+      {
+        Install([](int, siginfo_t*, void*) { siglongjmp(g_jump, 1); });
+        PagerRig rig(Options());
+        volatile int jumps = 0;
+        while (jumps < 3) {
+          if (sigsetjmp(g_jump, 1) == 0) (void)*BehindTheEndOfAFile();
+          jumps = jumps + 1;
+        }
+        _exit(46);
+      },
+      ::testing::ExitedWithCode(46), "");
 }
 
 TEST_P(TrapDeathTest, AFaultBehindTheUsedPartOfTheHeapIsNotOurs) {
