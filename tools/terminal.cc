@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 #include "tools/exit_code.h"
 
@@ -21,8 +22,9 @@ namespace {
 
 constexpr std::string_view kEraseLine = "\r\033[K";
 
-// Read by signal handlers, so it can be nothing but a lock-free atomic.
+// Used by signal handlers, so they can be nothing but lock-free atomics.
 std::atomic<bool> g_progress_drawn{false};
+std::atomic<bool> g_pen_taken{false};  // by whoever draws; for good by whoever ends the process
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 // Async-signal-safe. Gives up where there is nobody to tell.
@@ -39,9 +41,26 @@ void EraseProgressLine() {
   if (g_progress_drawn.exchange(false)) WriteToStderr(kEraseLine);
 }
 
+// Takes the pen for good, so that nothing is drawn after the last erasure. A terminal that takes no
+// output (Ctrl-S) may hold up whoever draws for ever, hence the limit.
+void TakePenForGood() {
+  constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 1'000'000};
+  for (int tries = 0; g_pen_taken.exchange(true) && tries < 200; ++tries)
+    nanosleep(&kPause, nullptr);
+}
+
 void OnSignal(int signal) {
+  TakePenForGood();
   EraseProgressLine();
   _exit(kExitSignal + signal);
+}
+
+sigset_t EndingSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
 }
 
 }  // namespace
@@ -54,6 +73,7 @@ void PrepareProcess() {
   std::signal(SIGPIPE, SIG_IGN);
   struct sigaction action {};
   action.sa_handler = OnSignal;
+  action.sa_mask = EndingSignals();
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }
@@ -72,8 +92,16 @@ void DrawProgressLine(std::string_view line) {
   const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
   const std::string text =
       fmt::format("{}{}", kEraseLine, line.substr(0, known ? size.ws_col - 1 : 79));
-  g_progress_drawn = true;
-  WriteToStderr(text);
+  // The handler waits for the pen, so it must not run on the thread that holds it.
+  const sigset_t ending = EndingSignals();
+  sigset_t before;
+  pthread_sigmask(SIG_BLOCK, &ending, &before);
+  if (!g_pen_taken.exchange(true)) {
+    g_progress_drawn = true;
+    WriteToStderr(text);
+    g_pen_taken = false;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Status WriteOutput(std::string_view text) {
@@ -95,6 +123,7 @@ void WriteError(std::string_view message) {
 }
 
 void ExitOnLostPage(const LostPage& lost) {
+  TakePenForGood();
   EraseProgressLine();
   char digits[2 * sizeof(uintptr_t)];
   auto address = reinterpret_cast<uintptr_t>(lost.address);
