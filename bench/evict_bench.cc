@@ -54,6 +54,17 @@ class EvictionRig {
     // The budget is never short, so the evictor's own thread does nothing.
     budget_ = std::make_unique<swap::Budget>(4 * pages);
     for (size_t i = 0; i < kLocalPages; ++i) Fill(i * stride_);
+    arrivals_ =
+        std::make_unique<swap::Arrivals>(swap::ArrivalsParts{.table = *table_,
+                                                             .staging = *staging_,
+                                                             .uffd = uffd_,
+                                                             .budget = *budget_,
+                                                             .slabs = *slabs_,
+                                                             .metrics = metrics_,
+                                                             .move = move,
+                                                             .reserve = 0,
+                                                             .timeout_ns = fabric_->TimeoutNs()},
+                                         std::move(fabric_->OpenChannel().value()));
     evictor_ = std::make_unique<swap::Evictor>(
         swap::EvictorParts{.table = *table_,
                            .staging = *staging_,
@@ -61,6 +72,7 @@ class EvictionRig {
                            .budget = *budget_,
                            .footprint = footprint_,
                            .slabs = *slabs_,
+                           .arrivals = *arrivals_,
                            .metrics = metrics_,
                            .move = move,
                            .timeout_ns = fabric_->TimeoutNs(),
@@ -144,6 +156,7 @@ class EvictionRig {
   std::unique_ptr<rdma::SlabMap> slabs_;
   std::unique_ptr<swap::Budget> budget_;
   std::vector<uint64_t> clean_hash_;
+  std::unique_ptr<swap::Arrivals> arrivals_;
   std::unique_ptr<swap::Evictor> evictor_;
 };
 

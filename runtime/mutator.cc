@@ -92,9 +92,7 @@ void Mutator::FetchRange(const void* start, size_t bytes) {
   const auto first = space.PageOf(address);
   const auto last = space.PageOf(address + bytes - 1);
   tracer::MutatorThread& thread = impl_->thread();
-  thread.RunSafely([&] {
-    space.pager.MakeRangeLocal(first, last - first + 1, thread.port(), swap::Cause::kMutator);
-  });
+  thread.RunSafely([&] { space.pager.MakeRangeLocal(first, last - first + 1, thread.port()); });
 }
 
 void* Mutator::AllocateSlow(const internal::TypeInfo* type, size_t bytes) {

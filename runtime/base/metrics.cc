@@ -40,6 +40,7 @@ std::map<std::string, uint64_t> Registry::Snapshot() const {
     out[name + ".p50_ns"] = h->QuantileNs(0.5);
     out[name + ".p99_ns"] = h->QuantileNs(0.99);
     out[name + ".max_ns"] = h->MaxNs();
+    out[name + ".sum_ns"] = h->SumNs();
   }
   return out;
 }

@@ -99,7 +99,7 @@ class Registry {
   Maximum& GetMaximum(std::string_view name) { return Get(maxima_, name); }
   Histogram& GetHistogram(std::string_view name) { return Get(histograms_, name); }
 
-  // All values by name. A histogram `h` appears as h.count, h.p50_ns, h.p99_ns, h.max_ns.
+  // All values by name. A histogram `h` appears as h.count, h.p50_ns, h.p99_ns, h.max_ns, h.sum_ns.
   std::map<std::string, uint64_t> Snapshot() const;
 
  private:

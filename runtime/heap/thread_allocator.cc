@@ -60,7 +60,7 @@ std::optional<uintptr_t> ThreadAllocator::AllocateLarge(bool leaf, size_t bytes)
     std::memset(reinterpret_cast<void*>(start + i * base::kPageSize), 0, base::kPageSize);
   }
   if (pages <= kEagerPages) {
-    space_.pager.MakeRangeLocal(page, pages, port_, swap::Cause::kMutator);
+    space_.pager.MakeRangeLocal(page, pages, port_);
   }
   space_.pager.MakeLocal(page, port_, swap::Cause::kMutator);
   if (marking_) space_.tables.MarkRange(start, start + kGranuleBytes);

@@ -40,8 +40,7 @@ Evictor::Evictor(EvictorParts parts, std::unique_ptr<rdma::Channel> channel,
       channel_(std::move(channel)),
       replacement_(std::move(replacement)),
       zero_hash_(HashPage(kZeroPage)) {
-  const size_t limit = parts_.budget.limit();
-  low_ = std::clamp<size_t>(limit / 32, 4, 256);
+  low_ = LowWatermark(parts_.budget);
   high_ = 2 * low_;
   parts_.batch = std::min({parts_.batch, kMaxBatch, std::max<size_t>(high_, 1)});
   thread_ = std::thread([this] { ThreadMain(); });
@@ -76,6 +75,7 @@ void Evictor::ThreadMain() {
         idle = parts_.budget.free() >= high_ && in_flight_ == 0 && post_head_ == post_tail_;
         Unlock();
       }
+      progress += parts_.arrivals.Land();
       if (idle || lost()) break;
       if (progress > 0) {
         backoff = {};
@@ -104,28 +104,33 @@ bool Evictor::TryEvict() {
 
 size_t Evictor::EvictBatch() {
   if (in_flight_ + (post_tail_ - post_head_) + parts_.batch > kMaxWrites) return 0;
-  PageIndex victims[kMaxBatch];
+  Victim victims[kMaxBatch];
   const size_t chosen = replacement_->Select(parts_.table, std::span(victims, parts_.batch));
   size_t n = 0;
   for (size_t i = 0; i < chosen; ++i) {
-    const PageIndex page = victims[i];
+    const PageIndex page = victims[i].page;
     // Sequentially consistent against Pager::Pin: it raises the count, then looks at the state.
     // The slot is non-zero while an earlier write of the page is in flight.
     if (parts_.table.pins(page).load() != 0 ||
         parts_.table.slot(page).load(std::memory_order_acquire) != 0) {
-      parts_.table.state(page).store(kLocal, std::memory_order_release);
+      // As if touched, so that it is not chosen again at once.
+      parts_.table.state(page).store(victims[i].seen & ~kUntouched, std::memory_order_release);
       parts_.metrics.put_back.Add();
       continue;
     }
-    victims[n++] = page;
+    if ((victims[i].seen & kPrefetched) != 0) parts_.metrics.EarlyFor(victims[i].seen).unused.Add();
+    victims[n++] = victims[i];
   }
   for (size_t i = 0; i < n;) {
     size_t run = 1;
-    while (i + run < n && victims[i + run] == victims[i] + run) ++run;
+    while (i + run < n && victims[i + run].page == victims[i].page + run) ++run;
     const SlotRun slots = parts_.staging.TakeEmpty(run);
-    UnmapRun(victims[i], slots);
+    UnmapRun(victims[i].page, slots);
     parts_.budget.GiveBack(slots.count);
-    for (uint32_t k = 0; k < slots.count; ++k) Leave(victims[i] + k, slots.first + k);
+    for (uint32_t k = 0; k < slots.count; ++k) {
+      parts_.table.NoteDeparture(victims[i].page + k);
+      Leave(victims[i].page + k, slots.first + k);
+    }
     i += slots.count;
   }
   parts_.metrics.evicted.Add(n);

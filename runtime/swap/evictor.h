@@ -11,6 +11,7 @@
 // fault can find it held by its own thread.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -20,6 +21,7 @@
 
 #include "rdma/fabric.h"
 #include "rdma/slab_map.h"
+#include "runtime/swap/arrivals.h"
 #include "runtime/swap/budget.h"
 #include "runtime/swap/footprint.h"
 #include "runtime/swap/page_table.h"
@@ -38,6 +40,7 @@ struct EvictorParts {
   Budget& budget;
   Footprint& footprint;
   rdma::SlabMap& slabs;
+  Arrivals& arrivals;
   PagerMetrics& metrics;
   bool move;            // pages are moved out, not copied
   uint64_t timeout_ns;  // of a write
@@ -53,6 +56,10 @@ class Evictor {
   // Tells the thread that frames are (about to be) short. Cheap; async-signal-safe.
   void Wake();
   bool FramesAreShort() const { return parts_.budget.free() < low_; }
+  // Free frames below this are short.
+  static size_t LowWatermark(const Budget& budget) {
+    return std::clamp<size_t>(budget.limit() / 32, 4, 256);
+  }
 
   // Runs one batch on the calling thread if nobody else is evicting. False: somebody is.
   bool TryEvict();

@@ -22,6 +22,7 @@
 //   a  FAR -> FETCHING       any thread, by CAS, holding a frame of the budget
 //   b  FETCHING -> FAR       the thread that did a (fetch failed for good); returns the frame
 //      FETCHING -> LOCAL     the thread that did a or g, after the page is mapped
+//                            (for pages in Arrivals both are done by whoever holds its lock)
 //   c  LOCAL* -> LEAVING     evictor, by CAS from the value it judged
 //   f  LEAVING -> LOCAL      evictor, if the page is pinned or an older write of it is in flight
 //   d  LEAVING -> FAR        evictor, after unmapping, if the far copy is good (equal hash), the
@@ -41,10 +42,10 @@
 // thread may leave.
 //
 // Who waits for whom: a thread that finds FETCHING waits for the fetcher, which waits for the
-// fabric only (it took its frame before); one that finds LEAVING waits for the evictor, which
-// waits for slots, which are given back by fetchers and by completed writes. Nobody who holds a
-// page in FETCHING or a slot waits for a frame. tests/swap/page_state_model_test.cc interleaves
-// all of this exhaustively.
+// fabric only (it took its frame before), or lands the page itself if it is among the arrivals; one
+// that finds LEAVING waits for the evictor, which waits for slots, which are given back by fetchers
+// and by completed writes. Nobody who holds a page in FETCHING or a slot waits for a frame.
+// tests/swap/page_state_model_test.cc interleaves all of this exhaustively.
 #pragma once
 
 #include <cstdint>
@@ -64,6 +65,7 @@ inline constexpr PageState kWriting = 4;
 inline constexpr PageState kUntouched = 0x08;   // no mutator has touched it in this epoch
 inline constexpr PageState kPrefetched = 0x10;  // brought in before anybody asked, not used yet
 inline constexpr PageState kCold = 0x20;        // brought in by the collector only
+inline constexpr PageState kHinted = 0x40;      // with kPrefetched: the application asked for it
 inline constexpr PageState kArmed = 0x80;       // the next access shall come by a safepoint
 
 // Flag of a FAR page: there is no far copy, the content is zero.

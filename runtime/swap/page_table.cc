@@ -61,12 +61,16 @@ StatusOr<std::unique_ptr<PageTable>> PageTable::Create(uintptr_t base, size_t pa
   if (!slots.ok()) return slots.status();
   auto pins = base::OsMemory::Reserve(pages * sizeof(uint16_t), 0, "pin counts");
   if (!pins.ok()) return pins.status();
+  auto left = base::OsMemory::Reserve(pages * sizeof(uint32_t), 0, "departure times");
+  if (!left.ok()) return left.status();
   table->hash_memory_ = std::move(*hashes);
   table->slot_memory_ = std::move(*slots);
   table->pin_memory_ = std::move(*pins);
+  table->left_memory_ = std::move(*left);
   table->hashes_ = reinterpret_cast<std::atomic<uint64_t>*>(table->hash_memory_.data());
   table->slots_ = reinterpret_cast<std::atomic<uint32_t>*>(table->slot_memory_.data());
   table->pins_ = reinterpret_cast<std::atomic<uint16_t>*>(table->pin_memory_.data());
+  table->left_ = reinterpret_cast<std::atomic<uint32_t>*>(table->left_memory_.data());
   return table;
 }
 

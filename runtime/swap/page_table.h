@@ -1,9 +1,9 @@
 // PageTable: what the pager knows of each page of one heap.
 //
-// Owned by the pager. Four tables indexed by page number, all reserved lazily: the state byte
+// Owned by the pager. Five tables indexed by page number, all reserved lazily: the state byte
 // (shared with the barriers: see tandem/internal/barrier.h and page_state.h), the content hash of
-// the far copy, the staging slot of a write in flight, and the pin count. Pages at and beyond
-// `used()` have never been given to the heap; their entries are all zero.
+// the far copy, the staging slot of a write in flight, the pin count, and when the page left last.
+// Pages at and beyond `used()` have never been given to the heap; their entries are all zero.
 //
 // Threads: any. Each table's protocol stands beside its accessor.
 #pragma once
@@ -27,8 +27,8 @@ inline constexpr uint64_t kDeadContent = 1;
 
 class PageTable {
  public:
-  // Bytes of the four tables for each page.
-  static constexpr size_t kBytesPerPage = 1 + 8 + 4 + 2;
+  // Bytes of the five tables for each page.
+  static constexpr size_t kBytesPerPage = 1 + 8 + 4 + 2 + 4;
 
   // For the heap range [base, base + pages * 4096); base is aligned to kAlignment.
   static constexpr size_t kAlignment = size_t{1} << 24;  // a page of state bytes covers this much
@@ -66,6 +66,19 @@ class PageTable {
   // How many PinScopes hold the page local.
   std::atomic<uint16_t>& pins(PageIndex page) { return pins_[page]; }
 
+  // The evictor: the page leaves now. Time is counted in departures.
+  void NoteDeparture(PageIndex page) {
+    // Relaxed: a statistic. Only the evictor writes; 0 is kept for pages that never left.
+    const uint32_t now = departures_.load(std::memory_order_relaxed) + 1;
+    departures_.store(now + (now == 0), std::memory_order_relaxed);
+    left_[page].store(now, std::memory_order_relaxed);
+  }
+  // Whether fewer than `within` pages have left since this one did.
+  bool LeftRecently(PageIndex page, size_t within) const {
+    const uint32_t left = left_[page].load(std::memory_order_relaxed);
+    return left != 0 && departures_.load(std::memory_order_relaxed) - left < within;
+  }
+
  private:
   PageTable() = default;
 
@@ -76,7 +89,9 @@ class PageTable {
   std::atomic<uint64_t>* hashes_ = nullptr;
   std::atomic<uint32_t>* slots_ = nullptr;
   std::atomic<uint16_t>* pins_ = nullptr;
-  base::OsMemory hash_memory_, slot_memory_, pin_memory_;
+  std::atomic<uint32_t>* left_ = nullptr;
+  std::atomic<uint32_t> departures_{0};
+  base::OsMemory hash_memory_, slot_memory_, pin_memory_, left_memory_;
 };
 
 }  // namespace tandem::swap

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <numeric>
 
 #include "runtime/base/backoff.h"
 #include "runtime/base/check.h"
@@ -15,7 +16,7 @@
 namespace tandem::swap {
 namespace {
 
-constexpr size_t kFetchWindow = 32;  // reads in flight for one thread
+constexpr size_t kRangeWindow = 64;  // reads in flight for one thread
 constexpr size_t kPopulateWindow = 16;
 constexpr int kDamageRetries = 8;
 
@@ -75,6 +76,19 @@ StatusOr<std::unique_ptr<Pager>> Pager::Create(PagerOptions options, rdma::Fabri
   auto spare = pager->OpenPort();
   if (!spare.ok()) return spare.status();
   pager->spare_port_ = std::move(*spare);
+  auto reads = fabric.OpenChannel();
+  if (!reads.ok()) return reads.status();
+  pager->arrivals_ = std::make_unique<Arrivals>(
+      ArrivalsParts{.table = *pager->table_,
+                    .staging = *pager->staging_,
+                    .uffd = *pager->uffd_,
+                    .budget = *pager->budget_,
+                    .slabs = *pager->slabs_,
+                    .metrics = pager->metrics_,
+                    .move = pager->move_,
+                    .reserve = Evictor::LowWatermark(*pager->budget_) / 2,
+                    .timeout_ns = fabric.TimeoutNs()},
+      std::move(*reads));
   auto channel = fabric.OpenChannel();
   if (!channel.ok()) return channel.status();
   pager->evictor_ =
@@ -84,6 +98,7 @@ StatusOr<std::unique_ptr<Pager>> Pager::Create(PagerOptions options, rdma::Fabri
                                              .budget = *pager->budget_,
                                              .footprint = pager->footprint_,
                                              .slabs = *pager->slabs_,
+                                             .arrivals = *pager->arrivals_,
                                              .metrics = pager->metrics_,
                                              .move = pager->move_,
                                              .timeout_ns = fabric.TimeoutNs()},
@@ -113,6 +128,7 @@ size_t Pager::TakeFrames(size_t want) {
   const uint64_t start = base::NowNs();
   for (base::Backoff backoff;; backoff.Pause()) {
     evictor_->TryEvict();
+    arrivals_->Land();  // pages in flight have frames as well, and can leave once they are local
     got = budget_->TryTake(want);
     if (got > 0) break;
     if (evictor_->lost()) Lost(nullptr, "no page can be written back: the memory server is lost");
@@ -122,54 +138,63 @@ size_t Pager::TakeFrames(size_t want) {
   return got;
 }
 
-void Pager::Touch(PageIndex page, PageState seen, Cause cause) {
-  if (seen == kLocal || cause != Cause::kMutator) return;
+// A mutator has come for a page that was `seen` LOCAL, perhaps after it had `waited`.
+void Pager::Touch(PageIndex page, PageState seen, bool waited) {
   // Relaxed: the byte's flags order nothing; failure means that somebody else acted on the page.
-  const bool first_touch = (seen & kUntouched) != 0;
-  if (table_->state(page).compare_exchange_strong(seen, kLocal, std::memory_order_relaxed) &&
-      first_touch) {
-    metrics_.touches.Add();
+  if (seen == kLocal ||
+      !table_->state(page).compare_exchange_strong(seen, kLocal, std::memory_order_relaxed)) {
+    return;
   }
+  if ((seen & kUntouched) != 0) metrics_.touches.Add();
+  if ((seen & kPrefetched) == 0) return;
+  EarlyMetrics& early = metrics_.EarlyFor(seen);
+  early.hits.Add();
+  if (waited) early.late.Add();
 }
 
 void Pager::MakeLocal(PageIndex page, Port& port, Cause cause) {
+  bool waited = false;
   for (base::Backoff backoff;;) {
     // Acquire pairs with the fetcher's and the evictor's release stores.
     const PageState seen = table_->state(page).load(std::memory_order_acquire);
     switch (Residency(seen)) {
       case kLocal:
-        Touch(page, seen, cause);
+        if (cause == Cause::kMutator) Touch(page, seen, waited);
         return;
       case kFar:
         if ((seen & kFresh) != 0) {
           Populate(page, 1);
         } else {
-          FetchRun(page, 1, port, cause);
+          FetchPage(page, port, cause);
         }
         break;
       case kWriting:
         Rescue(page);
         break;
-      default:  // somebody else is at it: FETCHING or LEAVING
-        backoff.Pause();
+      default:  // FETCHING or LEAVING: somebody else is at it, or it waits to be landed
+        waited = true;
+        if (arrivals_->Land() == 0) backoff.Pause();
     }
   }
 }
 
-void Pager::MakeRangeLocal(PageIndex first, size_t count, Port& port, Cause cause) {
+void Pager::MakeRangeLocal(PageIndex first, size_t count, Port& port) {
   const PageIndex end = first + count;
-  while (first < end) {
-    const PageState seen = table_->state(first).load(std::memory_order_acquire);
-    size_t done = 0;
-    if (Residency(seen) == kFar) {
-      done = (seen & kFresh) != 0 ? Populate(first, end - first)
-                                  : FetchRun(first, end - first, port, cause);
+  PageIndex ahead = first;  // pages before it are local or on their way
+  for (PageIndex page = first; page < end;) {
+    if (table_->state(page).load(std::memory_order_relaxed) == (kFar | kFresh)) {
+      page += std::max<size_t>(Populate(page, end - page), 1);
+      continue;
     }
-    if (done == 0) {
-      MakeLocal(first, port, cause);
-      done = 1;
+    if (ahead < end && ahead < page + kRangeWindow / 2) {
+      ahead = std::max(ahead, page);
+      std::array<PageIndex, kRangeWindow> next;
+      const size_t n = std::min<size_t>(end - ahead, page + kRangeWindow - ahead);
+      std::iota(next.begin(), next.begin() + n, ahead);
+      ahead += arrivals_->Post({next.data(), n}, Purpose::kRange);
     }
-    first += done;
+    MakeLocal(page, port, Cause::kMutator);
+    ++page;
   }
 }
 
@@ -209,94 +234,64 @@ size_t Pager::Populate(PageIndex first, size_t max) {
   return n;
 }
 
-size_t Pager::FetchRun(PageIndex first, size_t max, Port& port, Cause cause) {
+void Pager::FetchPage(PageIndex page, Port& port, Cause cause) {
   const uint64_t start = base::NowNs();
-  max = std::min({max, kFetchWindow, table_->used() - first});
-  const size_t frames = TakeFrames(max);
-  SlotRun slots = staging_->TakeReady(frames);
-  uint32_t n = 0;
-  for (; n < slots.count; ++n) {
-    PageState expected = kFar;
-    if (!table_->state(first + n).compare_exchange_strong(expected, kFetching,
-                                                          std::memory_order_acquire)) {
-      break;
-    }
+  TakeFrames(1);
+  const SlotRun slot = staging_->TakeReady(1);
+  PageState expected = kFar;
+  if (!table_->state(page).compare_exchange_strong(expected, kFetching,
+                                                   std::memory_order_acquire)) {
+    staging_->PutReady(slot);
+    budget_->GiveBack(1);
+    return;
   }
-  if (n < frames) budget_->GiveBack(frames - n);
-  if (n < slots.count) {
-    staging_->PutReady({slots.first + n, slots.count - n});
-    slots.count = n;
-  }
-  if (n == 0) return 0;
-
+  TANDEM_CHECK(table_->hash(page).load(std::memory_order_relaxed) != kDeadContent,
+               "a dead object was accessed: its page is protected");
   bool lost = false;
-  uint64_t bad = ReadRun(first, slots, n == 64 ? ~uint64_t{0} : (uint64_t{1} << n) - 1, port, lost);
-  for (int attempt = 0; bad != 0 && !lost && attempt < kDamageRetries; ++attempt) {
-    metrics_.damaged.Add(static_cast<uint64_t>(__builtin_popcountll(bad)));
-    bad = ReadRun(first, slots, bad, port, lost);
+  bool good = ReadPage(page, slot.first, port, lost);
+  for (int attempt = 0; !good && !lost && attempt < kDamageRetries; ++attempt) {
+    metrics_.damaged.Add();
+    good = ReadPage(page, slot.first, port, lost);
   }
-  if (bad != 0) {
-    for (uint32_t i = 0; i < n; ++i) {
-      table_->state(first + i).store(kFar, std::memory_order_release);
-    }
-    staging_->PutReady(slots);
-    budget_->GiveBack(n);
-    const PageIndex page = first + static_cast<PageIndex>(__builtin_ctzll(bad));
+  if (!good) {
+    table_->state(page).store(kFar, std::memory_order_release);
+    staging_->PutReady(slot);
+    budget_->GiveBack(1);
     Lost(reinterpret_cast<const void*>(table_->AddressOf(page)),
          lost ? "the memory server that holds the page is lost"
               : "the page's far copy is damaged, and stayed so when read again");
   }
-
-  const uintptr_t to = table_->AddressOf(first);
+  const uintptr_t to = table_->AddressOf(page);
   if (move_) {
-    uffd_->Move(to, reinterpret_cast<uintptr_t>(staging_->Data(slots.first)), n * base::kPageSize);
+    uffd_->Move(to, reinterpret_cast<uintptr_t>(staging_->Data(slot.first)), base::kPageSize);
   } else {
-    uffd_->Copy(to, staging_->Data(slots.first), n * base::kPageSize);
+    uffd_->Copy(to, staging_->Data(slot.first), base::kPageSize);
   }
-  staging_->PutEmpty(slots);
-  const PageState state = cause == Cause::kMutator ? kLocal : kLocal | kUntouched | kCold;
-  for (uint32_t i = 0; i < n; ++i) {
-    table_->state(first + i).store(state, std::memory_order_release);
-  }
-  (cause == Cause::kMutator ? metrics_.demand_mutator : metrics_.demand_collector).Add(n);
+  staging_->PutEmpty(slot);
+  table_->state(page).store(cause == Cause::kMutator ? kLocal : kLocal | kUntouched | kCold,
+                            std::memory_order_release);
+  (cause == Cause::kMutator ? metrics_.demand_mutator : metrics_.demand_collector).Add();
+  if (table_->LeftRecently(page, budget_->limit())) metrics_.refetches.Add();
   metrics_.latency.Record(base::NowNs() - start);
-  return n;
 }
 
-// Reads the pages of the run whose bit is set in `wanted` into their slots; returns the bits of
-// those that did not arrive intact.
-uint64_t Pager::ReadRun(PageIndex first, SlotRun slots, uint64_t wanted, Port& port, bool& lost) {
-  std::array<rdma::Transfer, kFetchWindow> transfers;
-  std::array<uint8_t, kFetchWindow> which;
-  size_t count = 0;
-  for (uint64_t bits = wanted; bits != 0; bits &= bits - 1) {
-    const auto i = static_cast<uint32_t>(__builtin_ctzll(bits));
-    TANDEM_CHECK(table_->hash(first + i).load(std::memory_order_relaxed) != kDeadContent,
-                 "a dead object was accessed: its page is protected");
-    which[count] = static_cast<uint8_t>(i);
-    transfers[count] = {.direction = rdma::Direction::kRead,
-                        .lane = rdma::Lane::kDemand,
-                        .far = slabs_->FarAddressOf(first + i),
-                        .local = staging_->Data(slots.first + i),
-                        .bytes = base::kPageSize,
-                        .cookie = count};
-    ++count;
-  }
-  uint64_t bad = wanted;
+// Reads the page into the slot; false if it did not arrive intact.
+bool Pager::ReadPage(PageIndex page, uint32_t slot, Port& port, bool& lost) {
+  const rdma::Transfer read{.direction = rdma::Direction::kRead,
+                            .lane = rdma::Lane::kDemand,
+                            .far = slabs_->FarAddressOf(page),
+                            .local = staging_->Data(slot),
+                            .bytes = base::kPageSize};
   uint64_t retries = 0;
   {
     Port::InUse in_use(port);
-    lost = !port.Run({transfers.data(), count}, retries, [&](uint64_t cookie) {
-      const uint32_t i = which[cookie];
-      // Relaxed: the hash was published by the state that the claim of the page acquired.
-      if (HashPage(staging_->Data(slots.first + i)) ==
-          table_->hash(first + i).load(std::memory_order_relaxed)) {
-        bad &= ~(uint64_t{1} << i);
-      }
-    });
+    port.Start(read);
+    lost = !port.Finish(retries, [&] { arrivals_->Land(4); });
   }
   if (retries > 0) metrics_.retries.Add(retries);
-  return bad;
+  // Relaxed: the hash was published by the state that the claim of the page acquired.
+  return !lost &&
+         HashPage(staging_->Data(slot)) == table_->hash(page).load(std::memory_order_relaxed);
 }
 
 void Pager::Rescue(PageIndex page) {

@@ -16,6 +16,7 @@
 #include "rdma/slab_map.h"
 #include "runtime/base/metrics.h"
 #include "runtime/base/os_memory.h"
+#include "runtime/swap/arrivals.h"
 #include "runtime/swap/budget.h"
 #include "runtime/swap/evictor.h"
 #include "runtime/swap/footprint.h"
@@ -75,8 +76,10 @@ class Pager {
 
   // Returns when the page is local; for a mutator it is marked touched. It may leave again.
   void MakeLocal(PageIndex page, Port& port, Cause cause);
-  // The same for `count` pages, with many reads in flight.
-  void MakeRangeLocal(PageIndex first, size_t count, Port& port, Cause cause);
+  // The same for `count` pages and a mutator, with many reads in flight.
+  void MakeRangeLocal(PageIndex first, size_t count, Port& port);
+  // Pages to be brought in without anybody waiting, and those of them that have come.
+  Arrivals& arrivals() { return *arrivals_; }
   // Makes fresh pages beginning with `first` local, up to `max` (not 0); returns how many were
   // fresh and now hold zeroes. 0 if the first is not fresh.
   size_t Populate(PageIndex first, size_t max);
@@ -118,9 +121,9 @@ class Pager {
   Pager(PagerOptions options, rdma::Fabric& fabric, base::Registry& registry);
 
   size_t TakeFrames(size_t want);
-  void Touch(PageIndex page, PageState seen, Cause cause);
-  size_t FetchRun(PageIndex first, size_t max, Port& port, Cause cause);
-  uint64_t ReadRun(PageIndex first, SlotRun slots, uint64_t wanted, Port& port, bool& lost);
+  void Touch(PageIndex page, PageState seen, bool waited);
+  void FetchPage(PageIndex page, Port& port, Cause cause);
+  bool ReadPage(PageIndex page, uint32_t slot, Port& port, bool& lost);
   void Rescue(PageIndex page);
   void ReleaseSpare();
   [[noreturn]] void Lost(const void* address, const char* reason);
@@ -136,6 +139,7 @@ class Pager {
   std::unique_ptr<Budget> budget_;
   std::unique_ptr<Staging> staging_;
   std::unique_ptr<rdma::SlabMap> slabs_;
+  std::unique_ptr<Arrivals> arrivals_;
   std::unique_ptr<Evictor> evictor_;
   std::atomic<size_t> pinned_{0};
 

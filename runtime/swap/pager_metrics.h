@@ -1,15 +1,37 @@
 // PagerMetrics: everything the pager counts, by name (docs/metrics.md).
 #pragma once
 
+#include <string>
+
 #include "runtime/base/metrics.h"
+#include "runtime/swap/page_state.h"
 
 namespace tandem::swap {
+
+// What became of pages that were brought in early, for one of those who ask for them.
+struct EarlyMetrics {
+  EarlyMetrics(base::Registry& r, const std::string& name)
+      : issued(r.GetCounter("fetch." + name)),
+        hits(r.GetCounter(name + ".hits")),
+        late(r.GetCounter(name + ".late")),
+        unused(r.GetCounter(name + ".unused")) {}
+
+  base::Counter& issued;
+  base::Counter& hits;    // a mutator touched the page before it left
+  base::Counter& late;    // ... of these, those that had not arrived yet
+  base::Counter& unused;  // it left untouched
+};
 
 struct PagerMetrics {
   explicit PagerMetrics(base::Registry& r)
       : demand_mutator(r.GetCounter("fetch.demand.mutator")),
         demand_collector(r.GetCounter("fetch.demand.collector")),
-        prefetch(r.GetCounter("fetch.prefetch")),
+        trace(r.GetCounter("fetch.trace")),
+        prefetch(r, "prefetch"),
+        hint(r, "hint"),
+        lookahead(r, "lookahead"),
+        post_conflicts(r.GetCounter("fetch.post_conflicts")),
+        refetches(r.GetCounter("fetch.refetches")),
         traps(r.GetCounter("fetch.traps")),
         rescues(r.GetCounter("fetch.rescues")),
         populated(r.GetCounter("fetch.fresh")),
@@ -29,7 +51,12 @@ struct PagerMetrics {
 
   base::Counter& demand_mutator;
   base::Counter& demand_collector;
-  base::Counter& prefetch;
+  base::Counter& trace;
+  EarlyMetrics prefetch;
+  EarlyMetrics hint;
+  EarlyMetrics lookahead;
+  base::Counter& post_conflicts;
+  base::Counter& refetches;
   base::Counter& traps;
   base::Counter& rescues;
   base::Counter& populated;
@@ -46,6 +73,12 @@ struct PagerMetrics {
   base::Counter& put_back;
   base::Counter& write_retries;
   base::Histogram& frame_waits;
+
+  // For whom a page was brought in early; `seen` has kPrefetched.
+  EarlyMetrics& EarlyFor(PageState seen) {
+    if ((seen & kHinted) != 0) return hint;
+    return (seen & kCold) != 0 ? lookahead : prefetch;
+  }
 };
 
 }  // namespace tandem::swap

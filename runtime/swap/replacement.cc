@@ -2,7 +2,7 @@
 
 namespace tandem::swap {
 
-size_t ClockReplacement::Select(PageTable& table, std::span<PageIndex> victims) {
+size_t ClockReplacement::Select(PageTable& table, std::span<Victim> victims) {
   const size_t used = table.used();
   size_t found = 0;
   for (size_t looked = 0; looked < 2 * used && found < victims.size(); ++looked) {
@@ -20,7 +20,7 @@ size_t ClockReplacement::Select(PageTable& table, std::span<PageIndex> victims) 
       continue;
     }
     if (table.pins(page).load(std::memory_order_relaxed) != 0) continue;
-    if (state.compare_exchange_strong(seen, kLeaving)) victims[found++] = page;
+    if (state.compare_exchange_strong(seen, kLeaving)) victims[found++] = {page, seen};
   }
   return found;
 }

@@ -11,13 +11,18 @@
 
 namespace tandem::swap {
 
+struct Victim {
+  PageIndex page = 0;
+  PageState seen = kLocal;  // its state when it was chosen
+};
+
 class Replacement {
  public:
   virtual ~Replacement() = default;
 
   // Claims up to victims.size() pages and returns how many; 0 if it looked at every page twice
   // and none may leave. Neighbouring pages are neighbours in the result where possible.
-  virtual size_t Select(PageTable& table, std::span<PageIndex> victims) = 0;
+  virtual size_t Select(PageTable& table, std::span<Victim> victims) = 0;
 };
 
 // Second chance (CLOCK) over the software accessed bit: the hand passes over the pages in address
@@ -25,7 +30,7 @@ class Replacement {
 // pages, prefetched pages that nobody used and pages that only the collector wanted go at once.
 class ClockReplacement final : public Replacement {
  public:
-  size_t Select(PageTable& table, std::span<PageIndex> victims) override;
+  size_t Select(PageTable& table, std::span<Victim> victims) override;
 
  private:
   PageIndex hand_ = 0;

@@ -10,7 +10,8 @@
 namespace tandem::swap {
 namespace {
 
-alignas(base::kPageSize) constinit const std::byte kZeros[16 * base::kPageSize] = {};
+constexpr size_t kZeroPages = 16;
+alignas(base::kPageSize) constinit const std::byte kZeros[kZeroPages * base::kPageSize] = {};
 
 uint64_t RunMask(uint32_t first, size_t count) {
   return (count == 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1) << first;
@@ -70,12 +71,17 @@ void Staging::Put(Bitmap& bitmap, SlotRun run) {
 SlotRun Staging::TakeReady(size_t want) {
   for (base::Backoff backoff;; backoff.Pause()) {
     if (SlotRun run = TryTakeReady(want); run.count > 0) return run;
-    if (!move_) continue;
-    if (SlotRun run = Take(empty_, empty_hint_, std::min<size_t>(want, 16)); run.count > 0) {
-      uffd_.Copy(reinterpret_cast<uintptr_t>(Data(run.first)), kZeros, run.count * base::kPageSize);
-      return run;
-    }
+    if (SlotRun run = TryMakeReady(want); run.count > 0) return run;
   }
+}
+
+SlotRun Staging::TryMakeReady(size_t want) {
+  if (!move_) return {};
+  const SlotRun run = Take(empty_, empty_hint_, std::min(want, kZeroPages));
+  if (run.count > 0) {
+    uffd_.Copy(reinterpret_cast<uintptr_t>(Data(run.first)), kZeros, run.count * base::kPageSize);
+  }
+  return run;
 }
 
 SlotRun Staging::TakeEmpty(size_t want) {

@@ -42,6 +42,8 @@ class Staging {
   SlotRun TakeEmpty(size_t want);
   // As TakeReady, but an empty run rather than making or waiting for one.
   SlotRun TryTakeReady(size_t want) { return Take(ready_, ready_hint_, want); }
+  // The other half of TakeReady: makes empty slots ready; an empty run if there are none.
+  SlotRun TryMakeReady(size_t want);
 
   void PutReady(SlotRun run) { Put(ready_, run); }
   void PutEmpty(SlotRun run) { Put(move_ ? empty_ : ready_, run); }

@@ -106,12 +106,12 @@ TEST(Registry, SnapshotHoldsAllValuesByName) {
   registry.GetMaximum("some.maximum").Record(4);
   registry.GetHistogram("some.time").Record(5);
   registry.GetHistogram("some.time").Record(6);
-  EXPECT_THAT(
-      registry.Snapshot(),
-      ::testing::UnorderedElementsAre(
-          ::testing::Pair("some.counter", 3u), ::testing::Pair("some.maximum", 4u),
-          ::testing::Pair("some.time.count", 2u), ::testing::Pair("some.time.p50_ns", 5u),
-          ::testing::Pair("some.time.p99_ns", 6u), ::testing::Pair("some.time.max_ns", 6u)));
+  EXPECT_THAT(registry.Snapshot(),
+              ::testing::UnorderedElementsAre(
+                  ::testing::Pair("some.counter", 3u), ::testing::Pair("some.maximum", 4u),
+                  ::testing::Pair("some.time.count", 2u), ::testing::Pair("some.time.p50_ns", 5u),
+                  ::testing::Pair("some.time.p99_ns", 6u), ::testing::Pair("some.time.max_ns", 6u),
+                  ::testing::Pair("some.time.sum_ns", 11u)));
 }
 
 TEST(Registry, InstrumentsMayBeCreatedWhileOthersAreUsed) {

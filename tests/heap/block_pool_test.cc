@@ -31,8 +31,7 @@ class BlockPoolTest : public ::testing::Test {
     }
   }
   void MakeLocal(BlockIndex b) {
-    rig_.pager().MakeRangeLocal(uint64_t{b} * kBlockPages, kBlockPages, rig_.port(),
-                                swap::Cause::kMutator);
+    rig_.pager().MakeRangeLocal(uint64_t{b} * kBlockPages, kBlockPages, rig_.port());
   }
   // A block of the kind, swept in this cycle, that holds something and has room left.
   BlockIndex MakePartial(BlockKind kind, uint16_t lines, bool local) {

@@ -265,7 +265,7 @@ TEST_P(PagerTest, ARangeComesInWithSeveralReadsInFlight) {
   rig.FillRange(0, 96, 1);
   rig.Evict(0, 96);
   const uint64_t runs = rig.metrics().latency.Count();
-  rig.pager().MakeRangeLocal(0, 96, rig.port(), Cause::kMutator);
+  rig.pager().MakeRangeLocal(0, 96, rig.port());
   EXPECT_EQ(rig.metrics().demand_mutator.Value(), 96u);
   EXPECT_EQ(rig.ReadBytes(), 96 * base::kPageSize);
   EXPECT_LT(rig.metrics().latency.Count() - runs, 96u);  // one a batch
@@ -278,7 +278,7 @@ TEST_P(PagerTest, ARangeMayHoldPagesOfAllKinds) {
   rig.FillRange(0, 40, 1);
   rig.Evict(0, 40);
   for (PageIndex page = 0; page < 40; page += 3) EXPECT_TRUE(rig.Holds(page, 1));  // local
-  rig.pager().MakeRangeLocal(0, 50, rig.port(), Cause::kMutator);  // the last are fresh
+  rig.pager().MakeRangeLocal(0, 50, rig.port());  // the last are fresh
   for (PageIndex page = 0; page < 40; ++page) EXPECT_TRUE(rig.Holds(page, 1));
   for (PageIndex page = 40; page < 50; ++page) EXPECT_TRUE(rig.HoldsZeroes(page));
 }
@@ -286,7 +286,7 @@ TEST_P(PagerTest, ARangeMayHoldPagesOfAllKinds) {
 TEST_P(PagerTest, ARangeMayBeLargerThanTheBudget) {
   PagerRig rig(Options());
   rig.FillRange(0, rig.pages(), 1);
-  rig.pager().MakeRangeLocal(0, rig.pages(), rig.port(), Cause::kMutator);
+  rig.pager().MakeRangeLocal(0, rig.pages(), rig.port());
   EXPECT_LE(rig.pager().budget().peak(), 64u);
   for (PageIndex page = 0; page < rig.pages(); ++page) ASSERT_TRUE(rig.Holds(page, 1));
 }

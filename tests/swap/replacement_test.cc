@@ -28,10 +28,12 @@ class ClockReplacementTest : public ::testing::Test {
   PageState Get(PageIndex page) { return table_->state(page).load(); }
 
   std::vector<PageIndex> Select(size_t want) {
-    std::vector<PageIndex> victims(want);
+    std::vector<Victim> victims(want);
     victims.resize(clock_.Select(*table_, victims));
-    for (const PageIndex page : victims) EXPECT_EQ(Get(page), kLeaving);
-    return victims;
+    std::vector<PageIndex> pages;
+    for (const Victim& victim : victims) pages.push_back(victim.page);
+    for (const PageIndex page : pages) EXPECT_EQ(Get(page), kLeaving);
+    return pages;
   }
 
   base::OsMemory heap_;

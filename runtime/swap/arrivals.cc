@@ -1,0 +1,209 @@
+#include "runtime/swap/arrivals.h"
+
+#include <algorithm>
+
+#include "runtime/base/clock.h"
+#include "runtime/swap/page_hash.h"
+#include "runtime/swap/port.h"
+
+namespace tandem::swap {
+namespace {
+
+constexpr uint8_t kMaxDamaged = 8;
+constexpr size_t kSlotsAtOnce = 32;
+
+constexpr rdma::Lane kLaneOf[kPurposes] = {rdma::Lane::kDemand, rdma::Lane::kPrefetch,
+                                           rdma::Lane::kPrefetch, rdma::Lane::kPrefetch,
+                                           rdma::Lane::kTrace};
+// How a page lands. What only the tracer asked for is first to leave again.
+constexpr PageState kStateOf[kPurposes] = {
+    kLocal, kLocal | kUntouched | kPrefetched, kLocal | kUntouched | kPrefetched | kHinted,
+    kLocal | kUntouched | kPrefetched | kCold, kLocal | kUntouched | kCold};
+
+}  // namespace
+
+Arrivals::Arrivals(ArrivalsParts parts, std::unique_ptr<rdma::Channel> channel)
+    : parts_(parts),
+      channel_(std::move(channel)),
+      // A small heap's frames must not all be on their way.
+      max_in_flight_(std::min(
+          {kMaxInFlight, channel_->depth(), std::max<size_t>(parts_.budget.limit() / 4, 1)})) {
+  for (uint32_t i = kMaxInFlight; i > 0; --i) free_[free_count_++] = i - 1;
+}
+
+size_t Arrivals::Post(std::span<const PageIndex> pages, Purpose purpose) {
+  if (!TryLock()) {
+    parts_.metrics.post_conflicts.Add();
+    return 0;
+  }
+  size_t done = 0;
+  const uint64_t before = in_flight();
+  for (const PageIndex page : pages) {
+    // Relaxed: Claim decides.
+    if (page < parts_.table.used() &&
+        parts_.table.state(page).load(std::memory_order_relaxed) == kFar && !Claim(page, purpose)) {
+      break;
+    }
+    ++done;
+  }
+  if (slots_.count > 0) parts_.staging.PutReady(std::exchange(slots_, {}));
+  const uint64_t posted = in_flight() - before;
+  Unlock();
+  if (posted > 0) CounterOf(purpose).Add(posted);
+  return done;
+}
+
+base::Counter& Arrivals::CounterOf(Purpose purpose) {
+  switch (purpose) {
+    case Purpose::kRange:
+      return parts_.metrics.demand_mutator;
+    case Purpose::kPrefetch:
+      return parts_.metrics.prefetch.issued;
+    case Purpose::kHint:
+      return parts_.metrics.hint.issued;
+    case Purpose::kLookAhead:
+      return parts_.metrics.lookahead.issued;
+    case Purpose::kTrace:
+      break;
+  }
+  return parts_.metrics.trace;
+}
+
+// False if frames, slots or the queue are used up; true if the page is on its way, or somebody
+// else has it.
+bool Arrivals::Claim(PageIndex page, Purpose purpose) {
+  if (in_flight() >= max_in_flight_) return false;
+  if (purpose != Purpose::kRange && parts_.budget.free() <= parts_.reserve) return false;
+  if (slots_.count == 0) {
+    slots_ = parts_.staging.TryTakeReady(kSlotsAtOnce);
+    if (slots_.count == 0) slots_ = parts_.staging.TryMakeReady(kSlotsAtOnce);
+    if (slots_.count == 0) return false;
+  }
+  if (parts_.budget.TryTake(1) == 0) return false;
+  auto& state = parts_.table.state(page);
+  PageState expected = kFar;
+  // Acquire: the hash and the far copy were published by the state.
+  if (!state.compare_exchange_strong(expected, kFetching, std::memory_order_acquire)) {
+    parts_.budget.GiveBack(1);
+    return true;
+  }
+  if (parts_.table.hash(page).load(std::memory_order_relaxed) == kDeadContent) {
+    state.store(kFar, std::memory_order_release);  // protected: it shall trap
+    parts_.budget.GiveBack(1);
+    return true;
+  }
+  const uint32_t entry = free_[--free_count_];
+  entries_[entry] = {.page = page, .slot = slots_.first, .purpose = purpose};
+  in_flight_.store(in_flight() + 1, std::memory_order_relaxed);
+  ++slots_.first;
+  --slots_.count;
+  if (PostEntry(entry)) return true;
+  GiveUp(entry);
+  return false;
+}
+
+bool Arrivals::PostEntry(uint32_t entry) {
+  Entry& e = entries_[entry];
+  const rdma::Transfer read{.direction = rdma::Direction::kRead,
+                            .lane = kLaneOf[static_cast<size_t>(e.purpose)],
+                            .far = parts_.slabs.FarAddressOf(e.page),
+                            .local = parts_.staging.Data(e.slot),
+                            .bytes = base::kPageSize,
+                            .cookie = entry};
+  if (channel_->Post({&read, 1}) == 0) return false;
+  e.deadline_ns = base::NowNs() + parts_.timeout_ns;
+  return true;
+}
+
+size_t Arrivals::Land(size_t max) {
+  if (in_flight() == 0 || !TryLock()) return 0;
+  std::array<rdma::Completion, kMaxLanding> completions;
+  const size_t n = channel_->Poll({completions.data(), std::min(max, kMaxLanding)});
+  std::array<uint32_t, kMaxLanding> good;
+  size_t landed = 0;
+  for (size_t i = 0; i < n; ++i) {
+    const auto entry = static_cast<uint32_t>(completions[i].cookie);
+    Entry& e = entries_[entry];
+    if (completions[i].outcome != rdma::Outcome::kDone) {
+      GiveUp(entry);  // who needs the page asks for it again, and reports the loss
+      continue;
+    }
+    // Relaxed: the hash was published by the state that the claim of the page acquired.
+    if (HashPage(parts_.staging.Data(e.slot)) ==
+        parts_.table.hash(e.page).load(std::memory_order_relaxed)) {
+      good[landed++] = entry;
+      continue;
+    }
+    parts_.metrics.damaged.Add();
+    if (++e.damaged > kMaxDamaged || !PostEntry(entry)) GiveUp(entry);
+  }
+  for (size_t i = 0; i < landed;) {
+    size_t run = 1;
+    while (i + run < landed && entries_[good[i + run]].page == entries_[good[i]].page + run &&
+           entries_[good[i + run]].slot == entries_[good[i]].slot + run) {
+      ++run;
+    }
+    MapRun({good.data() + i, run});
+    i += run;
+  }
+  if (n > 0) {
+    overdue_checks_ = 0;
+  } else {
+    RetryOverdue();
+  }
+  Unlock();
+  return landed;
+}
+
+void Arrivals::MapRun(std::span<const uint32_t> entries) {
+  const Entry first = entries_[entries.front()];
+  const uintptr_t to = parts_.table.AddressOf(first.page);
+  const size_t bytes = entries.size() * base::kPageSize;
+  if (parts_.move) {
+    parts_.uffd.Move(to, reinterpret_cast<uintptr_t>(parts_.staging.Data(first.slot)), bytes);
+  } else {
+    parts_.uffd.Copy(to, parts_.staging.Data(first.slot), bytes);
+  }
+  parts_.staging.PutEmpty({first.slot, static_cast<uint32_t>(entries.size())});
+  for (const uint32_t entry : entries) {
+    const Entry e = entries_[entry];
+    Free(entry);
+    if (parts_.table.LeftRecently(e.page, parts_.budget.limit())) parts_.metrics.refetches.Add();
+    // Release: the page is mapped.
+    parts_.table.state(e.page).store(kStateOf[static_cast<size_t>(e.purpose)],
+                                     std::memory_order_release);
+  }
+}
+
+void Arrivals::RetryOverdue() {
+  const uint64_t now = base::NowNs();
+  if (now < next_timeout_check_ns_) return;
+  next_timeout_check_ns_ = now + parts_.timeout_ns / 4;
+  bool overdue = false;
+  for (uint32_t entry = 0; entry < kMaxInFlight; ++entry) {
+    Entry& e = entries_[entry];
+    if (e.deadline_ns == 0 || now < e.deadline_ns) continue;
+    if (!channel_->Cancel(entry)) continue;  // it completed just now: the next poll has it
+    overdue = true;
+    parts_.metrics.retries.Add();
+    if (overdue_checks_ >= 4 * Port::kMaxTimeouts || !PostEntry(entry)) GiveUp(entry);
+  }
+  if (overdue) ++overdue_checks_;
+}
+
+// Transition b: the page is far as before.
+void Arrivals::GiveUp(uint32_t entry) {
+  const Entry e = entries_[entry];
+  Free(entry);
+  parts_.staging.PutReady({e.slot, 1});
+  parts_.table.state(e.page).store(kFar, std::memory_order_release);
+  parts_.budget.GiveBack(1);
+}
+
+void Arrivals::Free(uint32_t entry) {
+  entries_[entry].deadline_ns = 0;
+  free_[free_count_++] = entry;
+  in_flight_.store(in_flight() - 1, std::memory_order_relaxed);
+}
+
+}  // namespace tandem::swap
