@@ -24,7 +24,7 @@ StatusOr<std::unique_ptr<HeapImpl>> HeapImpl::Create(const HeapOptions& options)
     return Status::InvalidArgument("a heap of " + std::to_string(options.heap_bytes) +
                                    " bytes: must be between 1 MiB and 16 TiB");
   }
-  if (Status s = prefetch::CheckPrefetcher(options.prefetcher); !s.ok()) return s;
+  if (auto p = prefetch::MakePrefetcher(options.prefetcher); !p.ok()) return p.status();
   std::unique_ptr<HeapImpl> heap(new HeapImpl(options));
   auto fabric = rdma::Fabric::Open(options.fabric);
   if (!fabric.ok()) return fabric.status();

@@ -186,7 +186,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "0 to 1"},
         Nonsense{"Order", [](HeapOptions& o) { o.order = "random"; }, "lifo, fifo"},
         Nonsense{"NoOrder", [](HeapOptions& o) { o.order = ""; }, "lifo, fifo"},
-        Nonsense{"Prefetcher", [](HeapOptions& o) { o.prefetcher = "psychic"; }, "none"},
+        Nonsense{"Prefetcher", [](HeapOptions& o) { o.prefetcher = "psychic"; }, "none, readahead"},
         Nonsense{"NoTracers", [](HeapOptions& o) { o.tracer_threads = 0; }, "between 1 and"},
         Nonsense{"ManyTracers", [](HeapOptions& o) { o.tracer_threads = 1 << 20; },
                  "between 1 and"},
@@ -213,6 +213,7 @@ TEST(ListComponents, NamesWhatHeapsAccept) {
   }
   for (const auto& c : all.prefetchers) {
     EXPECT_TRUE(Heap::Create({.heap_bytes = 1 << 20, .prefetcher = c.name}).ok()) << c.name;
+    EXPECT_FALSE(c.summary.empty());
   }
   for (const auto& c : all.fabrics) {
     EXPECT_TRUE(Heap::Create({.heap_bytes = 1 << 20, .fabric = c.name}).ok()) << c.name;
