@@ -180,7 +180,7 @@ class Options(unittest.TestCase):
     SCRIPTS = ["scripts/setup", "scripts/test", "scripts/demo", "scripts/format", "scripts/tidy"]
 
     def test_every_script_explains_itself(self):
-        for script in [*self.SCRIPTS, "bench/run"]:
+        for script in [*self.SCRIPTS, "bench/run", "experiments/run"]:
             done = run([ROOT / script, "--help"])
             self.assertEqual(done.returncode, 0, script)
             self.assertGreater(len(done.stdout.splitlines()), 5, script)

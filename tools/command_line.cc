@@ -73,6 +73,7 @@ struct RunSyntax {
   Options run_options;
   std::map<std::string, std::vector<std::string>> given;
   bool no_move = false;
+  bool only_when_full = false;
 
   void AddTo(CLI::App* run) {
     app = run->add_subcommand(request.workload->name(), request.workload->summary());
@@ -84,6 +85,9 @@ struct RunSyntax {
         ->disable_flag_override()
         ->group("Options of every workload");
     app->add_flag("--no-move", no_move, "Do without UFFDIO_MOVE even where the kernel has it")
+        ->disable_flag_override()
+        ->group("Options of every workload");
+    app->add_flag("--only-when-full", only_when_full, "Collect only when the heap is full")
         ->disable_flag_override()
         ->group("Options of every workload");
     AddToApp(request.workload->options(), "Options of " + request.workload->name());
@@ -108,6 +112,7 @@ struct RunSyntax {
       if (!status.ok()) return status;
     }
     request.use_move = !no_move;
+    request.only_when_full = only_when_full;
     return Status::Ok();
   }
 

@@ -44,6 +44,7 @@ HeapOptions HeapOptionsFor(const RunRequest& request) {
   options.tracer_threads = static_cast<unsigned>(request.tracers);
   options.prefetcher = request.prefetcher;
   options.use_move = request.use_move;
+  options.automatic = !request.only_when_full;
   options.on_lost_page = ExitOnLostPage;
   return options;
 }

@@ -22,6 +22,7 @@ struct RunRequest {
   std::string fabric = HeapOptions().fabric;
   std::string prefetcher = HeapOptions().prefetcher;
   bool use_move = true;
+  bool only_when_full = false;  // no cycle starts earlier
   bool json = false;
 };
 

@@ -194,7 +194,8 @@ class CommandTest(unittest.TestCase):
         self.assertLessEqual({"footprint_bytes", "local_limit_bytes", "local_peak_bytes"},
                              set(result["memory"]))
         self.assertLessEqual({"local", "heap", "order", "tracers", "prefetcher", "fabric", "scale",
-                              "move", "threads", "seed", "input", "size"}, set(result["options"]))
+                              "move", "only_when_full", "threads", "seed", "input", "size"},
+                             set(result["options"]))
         self.assertEqual(result["options"]["order"], "fifo")
         self.assertEqual(result["options"]["size"], len(TEXT) * 5000)
         self.assertLessEqual({"version", "commit", "kernel", "cpu", "cores", "fabric", "date"},
@@ -208,6 +209,15 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(other["memory"]["local_limit_bytes"], 512 << 10)
         self.assertEqual(other["memory"]["heap_limit_bytes"], 24 << 20)
         self.assertFalse(other["options"]["move"])
+
+    def test_a_heap_that_collects_only_when_full_and_never_is_does_not_collect(self):
+        options = ["binary-trees", "--scale", "tiny", "--local", "100%"]
+        usual = self.run_json(*options, "--heap", "8M")
+        never = self.run_json(*options, "--heap", "1G", "--only-when-full")
+        self.assertGreater(usual["counters"]["gc.cycles"], 0)
+        self.assertEqual(never["counters"]["gc.cycles"], 0)
+        self.assertTrue(never["options"]["only_when_full"])
+        self.assertEqual(usual["checksum"], never["checksum"])
 
     def test_word_count_writes_its_counts(self):
         self.word_count("--output", self.path("counts"))
