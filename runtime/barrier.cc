@@ -17,9 +17,10 @@ void AccessSlow(const void* p) noexcept {
   const swap::PageIndex page = self->space().PageOf(address);
   if (pager.IsLocal(page)) {
     pager.MakeLocal(page, self->port(), swap::Cause::kMutator);  // notes the touch
-    return;
+  } else {
+    self->RunSafely([&] { pager.MakeLocal(page, self->port(), swap::Cause::kMutator); });
   }
-  self->RunSafely([&] { pager.MakeLocal(page, self->port(), swap::Cause::kMutator); });
+  self->NoteAccess(address);
 }
 
 void StoreSlow(const std::atomic<uintptr_t>* slot, uintptr_t value) noexcept {
@@ -31,6 +32,7 @@ void StoreSlow(const std::atomic<uintptr_t>* slot, uintptr_t value) noexcept {
     if (!self->logging()) continue;
     // Relaxed: the reference was published to this thread's synchronisation, not by this load.
     self->LogStore(slot->load(std::memory_order_relaxed), value);
+    self->NoteStore(reinterpret_cast<uintptr_t>(slot));
   }
 }
 

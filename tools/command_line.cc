@@ -32,6 +32,14 @@ std::vector<std::string> NamesOf(const std::vector<Component>& components) {
   return names;
 }
 
+// Of something that may have options behind its name; those are for the heap to judge.
+Status CheckName(std::string_view name, const std::vector<Component>& components) {
+  const std::vector<std::string> valid = NamesOf(components);
+  if (std::find(valid.begin(), valid.end(), name) != valid.end()) return Status::Ok();
+  return Status::InvalidArgument(
+      fmt::format("unknown '{}'; valid are {}", name, fmt::join(valid, ", ")));
+}
+
 // The options of `run` that every workload has.
 void AddRunOptions(RunRequest& request, Options& options) {
   const Components valid = ListComponents();
@@ -44,7 +52,13 @@ void AddRunOptions(RunRequest& request, Options& options) {
                [&request] { return OptionValue(request.local.text()); }});
   options.AddBytes("heap", "Limit of the heap (default: twice what lives at once)",
                    &request.heap_bytes, uint64_t{1} << 20, uint64_t{1} << 44);
-  options.AddChoice("order", "Order of tracing", &request.order, NamesOf(valid.orders));
+  options.Add({"order", "Order of tracing, with options behind it: lineup,max_depth=2", "NAME",
+               false, true,
+               [&request, valid](const std::vector<std::string>& values) {
+                 request.order = values[0];
+                 return CheckName(values[0].substr(0, values[0].find(',')), valid.orders);
+               },
+               [&request] { return OptionValue(request.order); }});
   options.AddCount("tracers", "Threads of the collector", &request.tracers, 1, 64);
   options.AddChoice("prefetcher", "Prefetcher", &request.prefetcher, NamesOf(valid.prefetchers));
   options.Add({"fabric", "Where far pages go, see `tandem list`", "NAME", false, true,

@@ -40,7 +40,8 @@ struct HeapOptions {
   // Where far pages go: see `tandem list` or ListComponents().
   std::string fabric = "emulated:rdma40";
 
-  // In which order the collector traces, and with how many threads.
+  // In which order the collector traces, and with how many threads. Options stand behind an order's
+  // name: "lineup,max_depth=2" (docs/orders.md).
   std::string order = "lifo";
   unsigned tracer_threads = 1;
 

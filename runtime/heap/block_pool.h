@@ -54,6 +54,13 @@ class BlockPool {
   // Blocks below this have been in use at some time.
   BlockIndex used() const { return used_.load(std::memory_order_acquire); }
 
+  // What is free of the heap's limit, in whole blocks, 0 to 1.
+  double FreeShare() {
+    std::lock_guard lock(mutex_);
+    const auto taken = static_cast<double>(used_.load(std::memory_order_relaxed) - free_count_);
+    return 1 - taken / static_cast<double>(space_.blocks.size());
+  }
+
   // Bytes handed out to allocators since the last ResetAllocated.
   void CountAllocated(size_t bytes) {
     allocated_bytes_.fetch_add(bytes, std::memory_order_relaxed);  // a statistic

@@ -34,6 +34,11 @@ inline constexpr size_t kMediumBytes = 32 * 1024;
 
 using BlockIndex = uint32_t;
 
+// References hold the address behind the header.
+inline constexpr uintptr_t HeaderOf(uintptr_t reference) {
+  return reference - internal::kHeaderBytes;
+}
+
 // What a block is used for.
 enum class BlockKind : uint8_t {
   kFree,

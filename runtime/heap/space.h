@@ -36,7 +36,4 @@ struct Space {
   uintptr_t FindObject(uintptr_t address) const;
 };
 
-// References hold the address behind the header.
-inline uintptr_t HeaderOf(uintptr_t reference) { return reference - internal::kHeaderBytes; }
-
 }  // namespace tandem::heap

@@ -141,8 +141,9 @@ size_t Pager::TakeFrames(size_t want) {
 // A mutator has come for a page that was `seen` LOCAL, perhaps after it had `waited`.
 void Pager::Touch(PageIndex page, PageState seen, bool waited) {
   // Relaxed: the byte's flags order nothing; failure means that somebody else acted on the page.
-  if (seen == kLocal ||
-      !table_->state(page).compare_exchange_strong(seen, kLocal, std::memory_order_relaxed)) {
+  const PageState touched = touched_.load(std::memory_order_relaxed);
+  if (seen == touched ||
+      !table_->state(page).compare_exchange_strong(seen, touched, std::memory_order_relaxed)) {
     return;
   }
   if ((seen & kUntouched) != 0) metrics_.touches.Add();
@@ -191,7 +192,7 @@ void Pager::MakeRangeLocal(PageIndex first, size_t count, Port& port) {
       std::array<PageIndex, kRangeWindow> next;
       const size_t n = std::min<size_t>(end - ahead, page + kRangeWindow - ahead);
       std::iota(next.begin(), next.begin() + n, ahead);
-      ahead += arrivals_->Post({next.data(), n}, Purpose::kRange);
+      ahead += FetchEarly({next.data(), n}, Purpose::kRange);
     }
     MakeLocal(page, port, Cause::kMutator);
     ++page;
@@ -268,7 +269,8 @@ void Pager::FetchPage(PageIndex page, Port& port, Cause cause) {
     uffd_->Copy(to, staging_->Data(slot.first), base::kPageSize);
   }
   staging_->PutEmpty(slot);
-  table_->state(page).store(cause == Cause::kMutator ? kLocal : kLocal | kUntouched | kCold,
+  table_->state(page).store(cause == Cause::kMutator ? touched_.load(std::memory_order_relaxed)
+                                                     : kLocal | kUntouched | kCold,
                             std::memory_order_release);
   (cause == Cause::kMutator ? metrics_.demand_mutator : metrics_.demand_collector).Add();
   if (table_->LeftRecently(page, budget_->limit())) metrics_.refetches.Add();

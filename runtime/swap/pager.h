@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 
 #include "rdma/fabric.h"
 #include "rdma/slab_map.h"
@@ -78,7 +79,14 @@ class Pager {
   void MakeLocal(PageIndex page, Port& port, Cause cause);
   // The same for `count` pages and a mutator, with many reads in flight.
   void MakeRangeLocal(PageIndex first, size_t count, Port& port);
-  // Pages to be brought in without anybody waiting, and those of them that have come.
+  // Has those of the pages that are far read, nobody waiting; returns how many from the front are
+  // dealt with, fewer than all when frames are short.
+  size_t FetchEarly(std::span<const PageIndex> pages, Purpose purpose) {
+    const size_t done = arrivals_->Post(pages, purpose);
+    if (evictor_->FramesAreShort()) evictor_->Wake();
+    return done;
+  }
+  // The pages that were asked for in that way and are not there yet.
   Arrivals& arrivals() { return *arrivals_; }
   // Makes fresh pages beginning with `first` local, up to `max` (not 0); returns how many were
   // fresh and now hold zeroes. 0 if the first is not fresh.
@@ -87,6 +95,11 @@ class Pager {
   // The next access of a mutator to any page takes the barrier's slow path, which is a safepoint.
   // The accessed bits stay as they are.
   void ArmAllPages();
+  // While set, a page that a mutator touches stays armed, so that each access takes the slow path.
+  void ShowEveryAccess(bool show) {
+    // Relaxed: pages touched a moment before or after may go either way.
+    touched_.store(show ? kLocal | kArmed : kLocal, std::memory_order_relaxed);
+  }
 
   // The content of these pages is worthless from now on. Far copies are dropped without being
   // fetched; local pages will be dropped instead of written when they leave. Pages in motion are
@@ -142,6 +155,7 @@ class Pager {
   std::unique_ptr<Arrivals> arrivals_;
   std::unique_ptr<Evictor> evictor_;
   std::atomic<size_t> pinned_{0};
+  std::atomic<PageState> touched_{kLocal};  // what the byte of a touched page is
 
   // For threads that are not bound, and for faults that interrupt a thread's own fetch.
   std::unique_ptr<Port> spare_port_;

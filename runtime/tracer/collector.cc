@@ -20,12 +20,14 @@ StatusOr<std::unique_ptr<Collector>> Collector::Create(CollectorOptions options,
   std::unique_ptr<Collector> collector(
       new Collector(std::move(options), space, pool, roots, finalizers, registry));
   for (unsigned i = 0; i < collector->options_.tracers; ++i) {
-    auto order = MakeOrder(collector->options_.order);
+    auto surroundings =
+        std::make_unique<HeapSurroundings>(space, pool, collector->handshakes_, i == 0);
+    auto order = MakeOrder(collector->options_.order, *surroundings, collector->order_metrics_);
     if (!order.ok()) return order.status();
     auto port = space.pager.OpenPort();
     if (!port.ok()) return port.status();
-    collector->tracers_.push_back(
-        std::make_unique<Tracer>(space, collector->grey_, std::move(*order), std::move(*port)));
+    collector->tracers_.push_back(std::make_unique<Tracer>(
+        space, collector->grey_, std::move(surroundings), std::move(*order), std::move(*port)));
   }
   Collector* self = collector.get();
   for (unsigned i = 1; i < self->options_.tracers; ++i) {
@@ -45,6 +47,7 @@ Collector::Collector(CollectorOptions options, heap::Space& space, heap::BlockPo
       roots_(roots),
       finalizers_(finalizers),
       metrics_(registry),
+      order_metrics_(registry),
       handshakes_(space.pager),
       pacer_(pool.limit_bytes(), options_.growth),
       sweeper_(space, pool, options_.protect_dead) {
@@ -215,20 +218,26 @@ void Collector::BeginMarking() {
   const Operation log_all = [](MutatorThread& t) { t.SetLogging(Logging::kOldAndNew); };
   handshakes_.Execute(log_all, log_all);
 
-  const Operation scan = [this](MutatorThread& t) {
+  const AccessLog accesses = tracers_[0]->order().access_log();
+  const Operation scan = [this, accesses](MutatorThread& t) {
     t.BeginMarking();
+    t.SetAccessLog(accesses);
     GreyBatch found;
     t.ScanRoots([&](uintptr_t object) { found.push_back(object + internal::kHeaderBytes); });
     grey_.Add(std::move(found));
     t.SetLogging(Logging::kOld);
   };
   // A thread that joins now has nothing on its stack that is not reachable otherwise.
-  const Operation join = [](MutatorThread& t) {
+  const Operation join = [accesses](MutatorThread& t) {
     t.EndMarking();  // takes over the current cycle
     t.BeginMarking();
+    t.SetAccessLog(accesses);
     t.SetLogging(Logging::kOld);
   };
+  space_.pager.ShowEveryAccess(accesses == AccessLog::kObjects);
   handshakes_.Execute(scan, join);
+  // The first access to each page is to be seen in this cycle.
+  if (accesses != AccessLog::kNone) space_.pager.ArmAllPages();
 
   GreyBatch found;
   // In this order: RunFinalizers moves an object from the queue to a root.
@@ -347,7 +356,10 @@ void Collector::EndMarking() {
     t.EndMarking();
     t.FlushLog();
     t.SetLogging(Logging::kNone);
+    t.SetAccessLog(AccessLog::kNone);
+    t.accesses().Clear();
   };
+  space_.pager.ShowEveryAccess(false);
   // No thread may join in between: it would allocate marked into blocks of the new cycle.
   handshakes_.Execute(
       end, [](MutatorThread& t) { t.EndMarking(); }, [this] { pool_.BeginSweep(); });

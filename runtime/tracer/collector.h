@@ -157,6 +157,7 @@ class Collector {
   heap::Roots& roots_;
   heap::Finalizers& finalizers_;
   CollectorMetrics metrics_;
+  OrderMetrics order_metrics_;
   Handshakes handshakes_;
   GreyPool grey_;
   Pacer pacer_;

@@ -10,11 +10,11 @@ namespace tandem::tracer {
 
 class FifoOrder final : public Order {
  public:
-  void Push(std::span<const uintptr_t> references) override {
-    queue_.insert(queue_.end(), references.begin(), references.end());
+  void Push(std::span<const uintptr_t> references, Tag /*parent*/) override {
+    for (const uintptr_t reference : references) queue_.emplace_back(reference);
   }
 
-  size_t Pop(std::span<uintptr_t> out) override {
+  size_t Pop(std::span<Grey> out) override {
     const size_t n = std::min(out.size(), queue_.size());
     std::copy_n(queue_.begin(), n, out.begin());
     queue_.erase(queue_.begin(), queue_.begin() + static_cast<ptrdiff_t>(n));
@@ -24,7 +24,7 @@ class FifoOrder final : public Order {
   size_t size() const override { return queue_.size(); }
 
  private:
-  std::deque<uintptr_t> queue_;
+  std::deque<Grey> queue_;
 };
 
 }  // namespace tandem::tracer

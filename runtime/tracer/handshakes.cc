@@ -53,4 +53,15 @@ void Handshakes::Leave(MutatorThread& thread) {
   });
 }
 
+size_t Handshakes::TakeAccesses(std::span<uintptr_t> out) {
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return 0;
+  size_t n = 0;
+  for (MutatorThread* thread : threads_) {
+    if (n == out.size()) break;
+    n += thread->accesses().Take(out.subspan(n));
+  }
+  return n;
+}
+
 }  // namespace tandem::tracer

@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "runtime/swap/pager.h"
@@ -31,6 +32,10 @@ class Handshakes {
   // The thread itself.
   void Join(MutatorThread& thread);
   void Leave(MutatorThread& thread);
+
+  // What attached threads have used since the last call: see AccessRing. Nothing while a thread
+  // joins or leaves. One tracer.
+  size_t TakeAccesses(std::span<uintptr_t> out);
 
   size_t threads() const {
     std::lock_guard lock(mutex_);

@@ -10,12 +10,12 @@ namespace tandem::tracer {
 
 class LifoOrder final : public Order {
  public:
-  void Push(std::span<const uintptr_t> references) override {
+  void Push(std::span<const uintptr_t> references, Tag /*parent*/) override {
     // Reversed, so that an object's first reference is popped first.
-    stack_.insert(stack_.end(), references.rbegin(), references.rend());
+    for (auto it = references.rbegin(); it != references.rend(); ++it) stack_.emplace_back(*it);
   }
 
-  size_t Pop(std::span<uintptr_t> out) override {
+  size_t Pop(std::span<Grey> out) override {
     const size_t n = std::min(out.size(), stack_.size());
     std::copy_n(stack_.rbegin(), n, out.begin());
     stack_.resize(stack_.size() - n);
@@ -25,7 +25,7 @@ class LifoOrder final : public Order {
   size_t size() const override { return stack_.size(); }
 
  private:
-  std::vector<uintptr_t> stack_;
+  std::vector<Grey> stack_;
 };
 
 }  // namespace tandem::tracer

@@ -54,6 +54,7 @@ MutatorThread::MutatorThread(Collector& collector, heap::Space& space, heap::Blo
 MutatorThread::~MutatorThread() {
   TANDEM_CHECK(armed_ == &internal::t_store_armed, "a Mutator was destroyed by another thread");
   SetLogging(Logging::kNone);
+  SetAccessLog(AccessLog::kNone);
   space_.pager.UnbindThread();
   // Keeps the table without gaps.
   const auto gone = std::find(t_mutators.begin(), t_mutators.end(), this);

@@ -31,6 +31,7 @@
 
 #include "runtime/heap/thread_allocator.h"
 #include "runtime/swap/port.h"
+#include "runtime/tracer/access_ring.h"
 #include "runtime/tracer/grey_pool.h"
 #include "runtime/tracer/stack_scan.h"
 #include "tandem/internal/barrier.h"
@@ -113,11 +114,27 @@ class MutatorThread {
   }
   // The weak load's slow path.
   uintptr_t LoadWeak(const std::atomic<uintptr_t>& slot);
+  // The access barrier's slow path, after the page has been made local.
+  void NoteAccess(uintptr_t address) {
+    // Relaxed: changes when stopped.
+    const AccessLog log = access_log_.load(std::memory_order_relaxed);
+    if (log == AccessLog::kNone) return;
+    if (log == AccessLog::kObjects && space_.tables.IsMarked(heap::HeaderOf(address))) return;
+    accesses_.Push(address);
+  }
+  // The write barrier's: the object that holds the slot is used as well.
+  void NoteStore(uintptr_t slot) {
+    if (access_log_.load(std::memory_order_relaxed) == AccessLog::kObjects &&
+        space_.blocks.Contains(slot)) {
+      accesses_.Push(slot);
+    }
+  }
   bool logging() const { return logging_.load(std::memory_order_relaxed) != Logging::kNone; }
 
   // --- stopped ---
 
   void SetLogging(Logging logging);
+  void SetAccessLog(AccessLog log) { access_log_.store(log, std::memory_order_relaxed); }
   // From here on the thread's allocations are born marked.
   void BeginMarking();
   // They are not any more; its blocks go back to be swept.
@@ -134,6 +151,7 @@ class MutatorThread {
 
   // --- the collector ---
 
+  AccessRing& accesses() { return accesses_; }
   void Request(const Operation& operation);
   bool Done() const { return pending_.load(std::memory_order_acquire) == nullptr; }
   // Runs the pending operation on the thread's behalf if it is SAFE.
@@ -163,6 +181,8 @@ class MutatorThread {
   unsigned safe_depth_ = 0;
   std::atomic<Logging> logging_{Logging::kNone};
   GreyBatch log_;
+  std::atomic<AccessLog> access_log_{AccessLog::kNone};
+  AccessRing accesses_;
 };
 
 }  // namespace tandem::tracer

@@ -1,35 +1,136 @@
-// The registry of orders: a new one is a file and a line in kOrders.
-#include <algorithm>
+// The registry of orders: a new one is a file, a line in kOrders, and a table of its options if
+// it has any.
+#include <charconv>
+#include <variant>
 
 #include "runtime/tracer/fifo_order.h"
 #include "runtime/tracer/lifo_order.h"
+#include "runtime/tracer/lineup_order.h"
+#include "runtime/tracer/memliner_order.h"
 #include "runtime/tracer/order.h"
 
 namespace tandem::tracer {
 namespace {
 
-struct Entry {
+// --- Options ---
+
+template <typename Options>
+struct Key {
   const char* name;
-  const char* summary;
-  std::unique_ptr<Order> (*make)();
+  std::variant<uint64_t Options::*, double Options::*> field;
+  double min;
+  double max;
+};
+
+constexpr Key<MemlinerOptions> kMemlinerKeys[] = {
+    {"max_depth", &MemlinerOptions::max_depth, 0, 64},
+    {"deferrals_low", &MemlinerOptions::deferrals_low, 0, 1000},
+    {"deferrals_middle", &MemlinerOptions::deferrals_middle, 0, 1000},
+    {"deferrals_high", &MemlinerOptions::deferrals_high, 0, 1000},
+    {"free_low", &MemlinerOptions::free_low, 0, 1},
+    {"free_high", &MemlinerOptions::free_high, 0, 1},
+};
+constexpr Key<LineupOptions> kLineupKeys[] = {
+    {"max_depth", &LineupOptions::max_depth, 0, 64},
+    {"window", &LineupOptions::window, 1, 64},
+    {"stack", &LineupOptions::stack, 64, 1e9},
 };
 
 template <typename T>
-std::unique_ptr<Order> Make() {
-  return std::make_unique<T>();
+bool ParseNumber(std::string_view text, double min, double max, T& number) {
+  T parsed{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
+  if (error != std::errc() || end != text.data() + text.size()) return false;
+  // Not the negation of what is outside: NaN is neither.
+  if (!(static_cast<double>(parsed) >= min && static_cast<double>(parsed) <= max)) return false;
+  number = parsed;
+  return true;
 }
 
+// `text` is what stands behind an order's name: ",key=value,key=value".
+template <typename Options>
+Status ParseOptions(std::string_view text, std::span<const Key<Options>> keys, Options& options) {
+  while (!text.empty()) {
+    text.remove_prefix(1);
+    const std::string_view item = text.substr(0, text.find(','));
+    text.remove_prefix(item.size());
+    const size_t equals = std::min(item.find('='), item.size());
+    const std::string_view value = item.substr(std::min(equals + 1, item.size()));
+    std::string valid;
+    bool set = false;
+    for (const Key<Options>& key : keys) {
+      valid += (valid.empty() ? "" : ", ") + std::string(key.name);
+      if (item.substr(0, equals) != key.name) continue;
+      set = std::visit(
+          [&](auto field) { return ParseNumber(value, key.min, key.max, options.*field); },
+          key.field);
+      if (!set) {
+        return Status::InvalidArgument("order option '" + std::string(item) +
+                                       "' makes no sense: " + key.name + " must be from " +
+                                       std::to_string(key.min) + " to " + std::to_string(key.max));
+      }
+    }
+    if (!set) {
+      return Status::InvalidArgument("unknown order option '" + std::string(item) +
+                                     "': valid are " + (valid.empty() ? "none" : valid));
+    }
+  }
+  return Status::Ok();
+}
+
+// --- Orders ---
+
+struct Place {
+  Surroundings& surroundings;
+  OrderMetrics& metrics;
+};
+using Made = StatusOr<std::unique_ptr<Order>>;
+
+template <typename T>
+Made MakeUnaligned(std::string_view options, const Place&) {
+  struct None {};
+  None none;
+  if (Status s = ParseOptions<None>(options, {}, none); !s.ok()) return s;
+  return std::unique_ptr<Order>(std::make_unique<T>());
+}
+
+Made MakeMemliner(std::string_view text, const Place& place) {
+  MemlinerOptions options;
+  if (Status s = ParseOptions<MemlinerOptions>(text, kMemlinerKeys, options); !s.ok()) return s;
+  return std::unique_ptr<Order>(
+      std::make_unique<MemlinerOrder>(options, place.surroundings, place.metrics));
+}
+
+Made MakeLineup(std::string_view text, const Place& place) {
+  LineupOptions options;
+  if (Status s = ParseOptions<LineupOptions>(text, kLineupKeys, options); !s.ok()) return s;
+  auto groups = PageGroups::Create(place.surroundings.base(), place.surroundings.pages());
+  if (!groups.ok()) return groups.status();
+  return std::unique_ptr<Order>(std::make_unique<LineupOrder>(options, place.surroundings,
+                                                              place.metrics, std::move(*groups)));
+}
+
+struct Entry {
+  const char* name;
+  const char* summary;
+  Made (*make)(std::string_view options, const Place& place);
+};
 constexpr Entry kOrders[] = {
-    {"lifo", "depth first, a stack: what most collectors do", Make<LifoOrder>},
-    {"fifo", "breadth first, a queue", Make<FifoOrder>},
+    {"lifo", "depth first, a stack: what most collectors do", MakeUnaligned<LifoOrder>},
+    {"fifo", "breadth first, a queue", MakeUnaligned<FifoOrder>},
+    {"memliner", "what mutators use first, what is far later (MemLiner, OSDI'22)", MakeMemliner},
+    {"lineup", "in tandem with the mutators, far work grouped by page, never waiting", MakeLineup},
 };
 
 }  // namespace
 
-StatusOr<std::unique_ptr<Order>> MakeOrder(std::string_view name) {
+StatusOr<std::unique_ptr<Order>> MakeOrder(std::string_view spec, Surroundings& surroundings,
+                                           OrderMetrics& metrics) {
+  const size_t comma = std::min(spec.find(','), spec.size());
+  const std::string_view name = spec.substr(0, comma);
   std::string valid;
   for (const Entry& entry : kOrders) {
-    if (name == entry.name) return entry.make();
+    if (name == entry.name) return entry.make(spec.substr(comma), {surroundings, metrics});
     valid += valid.empty() ? "" : ", ";
     valid += entry.name;
   }

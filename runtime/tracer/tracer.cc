@@ -15,30 +15,33 @@ void Tracer::Run() {
     Drain(SIZE_MAX);
     GreyBatch batch = pool_.Get();
     if (batch.empty()) return;
-    order_->Push(batch);
+    order_->Push(batch, 0);
   }
 }
 
 bool Tracer::Step(size_t objects) {
-  const uint64_t goal = objects > SIZE_MAX - marked_ ? SIZE_MAX : marked_ + objects;
-  while (marked_ < goal) {
-    Drain(goal - marked_);
+  const uint64_t before = objects_marked();
+  while (objects_marked() - before < objects) {
+    Drain(objects - (objects_marked() - before));
     if (order_->size() > 0) continue;
     GreyBatch batch = pool_.TryGet();
     if (batch.empty()) return false;
-    order_->Push(batch);
+    order_->Push(batch, 0);
   }
   return true;
 }
 
 void Tracer::Drain(size_t budget) {
-  std::array<uintptr_t, kBatch> batch;
-  const uint64_t goal = budget > SIZE_MAX - marked_ ? SIZE_MAX : marked_ + budget;
-  for (unsigned rounds = 1; marked_ < goal; ++rounds) {
+  std::array<Grey, kBatch> batch;
+  const uint64_t before = objects_marked();
+  for (unsigned rounds = 1; objects_marked() - before < budget; ++rounds) {
     const size_t n = order_->Pop(batch);
     if (n == 0) {
-      if (ahead_.empty()) return;
-      TraceObject(ahead_.pop());  // may push more
+      if (!ahead_.empty()) {
+        TraceObject(ahead_.pop());  // may push more
+      } else if (order_->size() == 0) {
+        return;
+      }
       continue;
     }
     MarkBatch({batch.data(), n});
@@ -49,47 +52,55 @@ void Tracer::Drain(size_t budget) {
 
 // In passes, each of which keeps many cache misses in flight: an atomic operation between two
 // prefetches would have each wait for the one before.
-void Tracer::MarkBatch(std::span<uintptr_t> references) {
-  for (const uintptr_t reference : references) {
-    TANDEM_DCHECK(space_.blocks.Contains(reference), "a reference leads out of its heap");
-    space_.tables.PrefetchMark(heap::HeaderOf(reference));
+void Tracer::MarkBatch(std::span<Grey> greys) {
+  for (const Grey grey : greys) {
+    TANDEM_DCHECK(space_.blocks.Contains(grey.reference()), "a reference leads out of its heap");
+    space_.tables.PrefetchMark(heap::HeaderOf(grey.reference()));
   }
   size_t to_trace = 0;
-  for (const uintptr_t reference : references) {
-    const uintptr_t object = heap::HeaderOf(reference);
+  for (const Grey grey : greys) {
+    const uintptr_t object = heap::HeaderOf(grey.reference());
+    if (grey.marked()) {
+      greys[to_trace++] = grey;
+      continue;
+    }
     if (!space_.tables.Mark(object)) continue;
     ++marked_;
     TANDEM_DCHECK(space_.tables.IsStart(object),
                   "a reference does not point to the start of an object");
-    if (!heap::IsLeaf(space_.blocks.KindAt(object))) references[to_trace++] = reference;
+    if (!heap::IsLeaf(space_.blocks.KindAt(object))) greys[to_trace++] = grey;
   }
-  references = references.first(to_trace);
-  for (const uintptr_t reference : references) {
+  greys = greys.first(to_trace);
+  for (const Grey grey : greys) {
     // Of a far page: does nothing.
-    __builtin_prefetch(reinterpret_cast<const void*>(heap::HeaderOf(reference)));
+    __builtin_prefetch(reinterpret_cast<const void*>(heap::HeaderOf(grey.reference())));
   }
-  for (const uintptr_t reference : references) {
+  for (const Grey grey : greys) {
     if (ahead_.full()) TraceObject(ahead_.pop());
-    ahead_.push(reference);
+    ahead_.push(grey);
   }
 }
 
-void Tracer::TraceObject(uintptr_t reference) {
-  const uintptr_t object = heap::HeaderOf(reference);
+void Tracer::TraceObject(Grey grey) {
+  const uintptr_t object = heap::HeaderOf(grey.reference());
   const swap::PageIndex page = space_.PageOf(object);
-  if (!space_.pager.IsLocal(page)) space_.pager.MakeLocal(page, *port_, swap::Cause::kCollector);
+  if (!space_.pager.IsLocal(page)) {
+    if (order_->Defer(grey)) return;
+    space_.pager.MakeLocal(page, *port_, swap::Cause::kCollector);
+  }
   // Acquire: pairs with the allocating thread's release.
   const auto header =
       __atomic_load_n(reinterpret_cast<const internal::Header*>(object), __ATOMIC_ACQUIRE);
   const internal::TypeInfo* type = internal::TypeOfHeader(header);
   if (type == nullptr) return;  // being born: it has no references yet
   cursor_ = edges_.data();
-  type->trace(reinterpret_cast<const void*>(reference), this);
+  parent_ = grey.tag();
+  type->trace(reinterpret_cast<const void*>(grey.reference()), this);
   if (cursor_ != edges_.data()) Overflow();
 }
 
 void Tracer::Overflow() {
-  order_->Push({edges_.data(), cursor_});
+  order_->Push({edges_.data(), cursor_}, parent_);
   cursor_ = edges_.data();
 }
 
@@ -101,7 +112,7 @@ void Tracer::AddWeak(const std::atomic<uintptr_t>* slot, uintptr_t target) {
 void Tracer::Share() {
   if (order_->size() < kShareAbove) return;
   GreyBatch batch(std::min(kShareBatch, order_->size() / 2));
-  batch.resize(order_->Pop(batch));
+  batch.resize(order_->Give(batch));
   pool_.Add(std::move(batch));
 }
 

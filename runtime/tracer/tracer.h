@@ -2,9 +2,9 @@
 //
 // Belongs to one collector thread. Per reference: test and set the mark, in a side table, without
 // touching the object's page; a leaf is done with that; of any other object the page is made
-// local (a demand fetch of the collector's, if it must be) and its Trace method run. Marking is
-// bound by memory latency, so marks are prefetched for a batch of references, and what proves
-// unmarked waits in a short queue while its header is prefetched.
+// local (a demand fetch of the collector's, unless its order would rather wait) and its Trace
+// method run. Marking is bound by memory latency, so marks are prefetched for a batch of
+// references, and what proves unmarked waits in a short queue while its header is prefetched.
 #pragma once
 
 #include <array>
@@ -16,6 +16,7 @@
 #include "runtime/heap/space.h"
 #include "runtime/swap/port.h"
 #include "runtime/tracer/grey_pool.h"
+#include "runtime/tracer/heap_surroundings.h"
 #include "runtime/tracer/order.h"
 #include "tandem/visitor.h"
 
@@ -28,9 +29,13 @@ struct WeakSlot {
 
 class Tracer final : public Visitor {
  public:
-  Tracer(heap::Space& space, GreyPool& pool, std::unique_ptr<Order> order,
-         std::unique_ptr<swap::Port> port)
-      : space_(space), pool_(pool), order_(std::move(order)), port_(std::move(port)) {
+  Tracer(heap::Space& space, GreyPool& pool, std::unique_ptr<HeapSurroundings> surroundings,
+         std::unique_ptr<Order> order, std::unique_ptr<swap::Port> port)
+      : space_(space),
+        pool_(pool),
+        surroundings_(std::move(surroundings)),
+        order_(std::move(order)),
+        port_(std::move(port)) {
     UseBuffer(edges_.data(), edges_.data() + edges_.size());
   }
 
@@ -41,9 +46,10 @@ class Tracer final : public Visitor {
   bool Step(size_t objects);
 
   // The tracer's own thread, or nobody's while it is idle.
-  void Push(uintptr_t reference) { order_->Push({&reference, 1}); }
+  void Push(uintptr_t reference) { order_->Push({&reference, 1}, 0); }
   swap::Port& port() { return *port_; }
-  uint64_t objects_marked() const { return marked_; }
+  const Order& order() const { return *order_; }
+  uint64_t objects_marked() const { return marked_ + surroundings_->shaded(); }
   // The weak references met since the last call whose targets were not marked then.
   std::vector<WeakSlot> TakeWeakSlots() { return std::exchange(weak_, {}); }
 
@@ -56,12 +62,12 @@ class Tracer final : public Visitor {
    public:
     bool empty() const { return head_ == tail_; }
     bool full() const { return tail_ - head_ == kSize; }
-    void push(uintptr_t reference) { ring_[tail_++ % kSize] = reference; }
-    uintptr_t pop() { return ring_[head_++ % kSize]; }
+    void push(Grey grey) { ring_[tail_++ % kSize] = grey; }
+    Grey pop() { return ring_[head_++ % kSize]; }
 
    private:
     static constexpr size_t kSize = 32;
-    std::array<uintptr_t, kSize> ring_;
+    std::array<Grey, kSize> ring_;
     size_t head_ = 0;
     size_t tail_ = 0;
   };
@@ -70,16 +76,18 @@ class Tracer final : public Visitor {
   void AddWeak(const std::atomic<uintptr_t>* slot, uintptr_t target) override;
 
   void Drain(size_t budget);
-  void MarkBatch(std::span<uintptr_t> references);
-  void TraceObject(uintptr_t reference);
+  void MarkBatch(std::span<Grey> greys);
+  void TraceObject(Grey grey);
   void Share();
 
   heap::Space& space_;
   GreyPool& pool_;
+  std::unique_ptr<HeapSurroundings> surroundings_;
   std::unique_ptr<Order> order_;
   std::unique_ptr<swap::Port> port_;
   Ahead ahead_;
   std::array<uintptr_t, 256> edges_;
+  Tag parent_ = 0;  // of the object that is being traced
   std::vector<WeakSlot> weak_;
   uint64_t marked_ = 0;
 };

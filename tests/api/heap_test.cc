@@ -102,7 +102,9 @@ TEST_P(FarHeap, IsSharedByThreads) {
 
 INSTANTIATE_TEST_SUITE_P(Roads, FarHeap,
                          ::testing::Values(Variant{true, "lifo", 1}, Variant{true, "fifo", 2},
-                                           Variant{false, "lifo", 2}, Variant{false, "fifo", 1}),
+                                           Variant{false, "lifo", 2}, Variant{false, "fifo", 1},
+                                           Variant{true, "memliner", 1}, Variant{true, "lineup", 2},
+                                           Variant{false, "lineup", 1}),
                          [](const auto& p) {
                            return std::string(p.param.use_move ? "Move" : "Copy") + p.param.order +
                                   std::to_string(p.param.tracers);

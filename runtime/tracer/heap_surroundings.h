@@ -1,0 +1,65 @@
+// HeapSurroundings: what an order may know and do, over a real heap.
+//
+// One a tracer, used by its thread. Only one of a heap's hears of mutators' accesses: their rings
+// have one reader.
+#pragma once
+
+#include "runtime/heap/block_pool.h"
+#include "runtime/heap/space.h"
+#include "runtime/tracer/handshakes.h"
+#include "runtime/tracer/surroundings.h"
+
+namespace tandem::tracer {
+
+class HeapSurroundings final : public Surroundings {
+ public:
+  HeapSurroundings(heap::Space& space, heap::BlockPool& pool, Handshakes& mutators, bool follows)
+      : space_(space), pool_(pool), mutators_(mutators), follows_(follows) {}
+
+  uintptr_t base() const override { return space_.blocks.base(); }
+  size_t pages() const override { return space_.pager.table().pages(); }
+
+  Whereabouts Where(swap::PageIndex page) override {
+    // Relaxed: the answer may be stale by the time it is used, whatever the order.
+    switch (swap::Residency(space_.pager.table().state(page).load(std::memory_order_relaxed))) {
+      case swap::kLocal:
+        return Whereabouts::kLocal;
+      case swap::kFar:
+        return Whereabouts::kFar;
+      default:
+        return Whereabouts::kOnItsWay;  // or just leaving, which is seen a moment later
+    }
+  }
+  bool IsMarked(uintptr_t reference) override {
+    return space_.tables.IsMarked(heap::HeaderOf(reference));
+  }
+  double FreeShare() override { return pool_.FreeShare(); }
+  bool LookAheadPays() override;
+
+  size_t TakeAccesses(std::span<uintptr_t> out) override;
+
+  bool Shade(uintptr_t reference) override {
+    const uintptr_t object = heap::HeaderOf(reference);
+    if (!space_.tables.Mark(object)) return false;
+    ++shaded_;
+    return !heap::IsLeaf(space_.blocks.KindAt(object));
+  }
+  size_t Fetch(std::span<const swap::PageIndex> pages, swap::Purpose purpose) override;
+  size_t Land() override { return space_.pager.arrivals().Land(); }
+
+  // Objects that Shade marked.
+  uint64_t shaded() const { return shaded_; }
+
+ private:
+  heap::Space& space_;
+  heap::BlockPool& pool_;
+  Handshakes& mutators_;
+  const bool follows_;
+  uint64_t shaded_ = 0;
+  uint64_t used_seen_ = 0;
+  uint64_t unused_seen_ = 0;
+  uint64_t used_ = 0;  // of look-ahead, older ones counting less
+  uint64_t unused_ = 0;
+};
+
+}  // namespace tandem::tracer
