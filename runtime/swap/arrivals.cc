@@ -1,6 +1,7 @@
 #include "runtime/swap/arrivals.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/base/clock.h"
 #include "runtime/swap/page_hash.h"
@@ -23,7 +24,7 @@ constexpr PageState kStateOf[kPurposes] = {
 }  // namespace
 
 Arrivals::Arrivals(ArrivalsParts parts, std::unique_ptr<rdma::Channel> channel)
-    : parts_(parts),
+    : parts_(std::move(parts)),
       channel_(std::move(channel)),
       // A small heap's frames must not all be on their way.
       max_in_flight_(std::min(
@@ -49,7 +50,10 @@ size_t Arrivals::Post(std::span<const PageIndex> pages, Purpose purpose) {
   if (slots_.count > 0) parts_.staging.PutReady(std::exchange(slots_, {}));
   const uint64_t posted = in_flight() - before;
   Unlock();
-  if (posted > 0) CounterOf(purpose).Add(posted);
+  if (posted > 0) {
+    CounterOf(purpose).Add(posted);
+    if (parts_.took_frames) parts_.took_frames();
+  }
   return done;
 }
 
@@ -117,8 +121,9 @@ bool Arrivals::PostEntry(uint32_t entry) {
 
 size_t Arrivals::Land(size_t max) {
   if (in_flight() == 0 || !TryLock()) return 0;
+  max = std::min(max, kMaxLanding);
   std::array<rdma::Completion, kMaxLanding> completions;
-  const size_t n = channel_->Poll({completions.data(), std::min(max, kMaxLanding)});
+  const size_t n = channel_->Poll({completions.data(), max});
   std::array<uint32_t, kMaxLanding> good;
   size_t landed = 0;
   for (size_t i = 0; i < n; ++i) {
@@ -146,11 +151,8 @@ size_t Arrivals::Land(size_t max) {
     MapRun({good.data() + i, run});
     i += run;
   }
-  if (n > 0) {
-    overdue_checks_ = 0;
-  } else {
-    RetryOverdue();
-  }
+  if (n > 0) overdue_checks_ = 0;
+  if (n < max) RetryOverdue();  // else more may have completed than was asked for
   Unlock();
   return landed;
 }

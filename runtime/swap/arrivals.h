@@ -8,13 +8,15 @@
 // costs a frame; their number is bounded.
 //
 // One channel for the heap, under a lock that is only ever tried, and whose holder touches no
-// heap memory and waits for nothing. Any thread; async-signal-safe but for the constructor.
+// heap memory and waits for nothing. Any thread; async-signal-safe but for the constructor. But a
+// signal handler that has interrupted the lock's holder cannot wait for a page in flight.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -45,9 +47,10 @@ struct ArrivalsParts {
   Budget& budget;
   rdma::SlabMap& slabs;
   PagerMetrics& metrics;
-  bool move;            // pages are moved in, not copied
-  size_t reserve;       // frames that only those who wait may take
-  uint64_t timeout_ns;  // of a read
+  bool move;                               // pages are moved in, not copied
+  size_t reserve;                          // frames that only those who wait may take
+  uint64_t timeout_ns;                     // of a read
+  std::function<void()> took_frames = {};  // called when a post has; must not wait
 };
 
 class Arrivals {

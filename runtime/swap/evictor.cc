@@ -1,6 +1,7 @@
 #include "runtime/swap/evictor.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <span>
@@ -43,7 +44,20 @@ Evictor::Evictor(EvictorParts parts, std::unique_ptr<rdma::Channel> channel,
   low_ = LowWatermark(parts_.budget);
   high_ = 2 * low_;
   parts_.batch = std::min({parts_.batch, kMaxBatch, std::max<size_t>(high_, 1)});
+  StartThread();
+}
+
+// The application's signal handlers may touch the heap. On this thread they would wait for locks
+// and pages that it holds itself, so they run elsewhere.
+void Evictor::StartThread() {
+  sigset_t blocked, before;
+  sigfillset(&blocked);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
+    sigdelset(&blocked, fault);
+  }
+  pthread_sigmask(SIG_SETMASK, &blocked, &before);  // the new thread inherits it
   thread_ = std::thread([this] { ThreadMain(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_setname_np(thread_.native_handle(), "tandem-evict");
 }
 

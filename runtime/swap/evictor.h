@@ -85,6 +85,7 @@ class Evictor {
     uint64_t deadline_ns = 0;  // under the lock; 0: not in flight
   };
 
+  void StartThread();
   void ThreadMain();
   // The following need the lock.
   size_t EvictBatch();

@@ -44,8 +44,10 @@
 // Who waits for whom: a thread that finds FETCHING waits for the fetcher, which waits for the
 // fabric only (it took its frame before), or lands the page itself if it is among the arrivals; one
 // that finds LEAVING waits for the evictor, which waits for slots, which are given back by fetchers
-// and by completed writes. Nobody who holds a page in FETCHING or a slot waits for a frame.
-// tests/swap/page_state_model_test.cc interleaves all of this exhaustively.
+// and by completed writes; one that waits for a frame waits for the evictor, and lands arrivals,
+// which hold frames and are nobody's. Nobody who holds a page in FETCHING or a slot waits for a
+// frame; a poster of arrivals waits for nothing. tests/swap/page_state_model_test.cc interleaves
+// all of this exhaustively.
 #pragma once
 
 #include <cstdint>

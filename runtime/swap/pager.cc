@@ -87,7 +87,11 @@ StatusOr<std::unique_ptr<Pager>> Pager::Create(PagerOptions options, rdma::Fabri
                     .metrics = pager->metrics_,
                     .move = pager->move_,
                     .reserve = Evictor::LowWatermark(*pager->budget_) / 2,
-                    .timeout_ns = fabric.TimeoutNs()},
+                    .timeout_ns = fabric.TimeoutNs(),
+                    .took_frames =
+                        [p = pager.get()] {
+                          if (p->evictor_->FramesAreShort()) p->evictor_->Wake();
+                        }},
       std::move(*reads));
   auto channel = fabric.OpenChannel();
   if (!channel.ok()) return channel.status();
@@ -173,7 +177,7 @@ void Pager::MakeLocal(PageIndex page, Port& port, Cause cause) {
         Rescue(page);
         break;
       default:  // FETCHING or LEAVING: somebody else is at it, or it waits to be landed
-        waited = true;
+        waited = waited || Residency(seen) == kFetching;
         if (arrivals_->Land() == 0) backoff.Pause();
     }
   }
@@ -183,8 +187,8 @@ void Pager::MakeRangeLocal(PageIndex first, size_t count, Port& port) {
   const PageIndex end = first + count;
   PageIndex ahead = first;  // pages before it are local or on their way
   for (PageIndex page = first; page < end;) {
-    if (table_->state(page).load(std::memory_order_relaxed) == (kFar | kFresh)) {
-      page += std::max<size_t>(Populate(page, end - page), 1);
+    if (const size_t populated = Populate(page, end - page); populated > 0) {
+      page += populated;
       continue;
     }
     if (ahead < end && ahead < page + kRangeWindow / 2) {
@@ -341,6 +345,7 @@ void Pager::MarkDead(PageIndex first, size_t count) {
         // Claimed, so that the page cannot leave with the old hash at the same time.
         const uint64_t old = table_->hash(page).exchange(kDeadContent, std::memory_order_relaxed);
         had_far_copy = old != kNoFarCopy && old != kDeadContent;
+        if ((seen & kPrefetched) != 0) metrics_.EarlyFor(seen).unused.Add();
         state.store(kLocal | kUntouched, std::memory_order_release);
       }
     } else if (seen == kFar &&

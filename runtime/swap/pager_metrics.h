@@ -19,7 +19,7 @@ struct EarlyMetrics {
   base::Counter& issued;
   base::Counter& hits;    // a mutator touched the page before it left
   base::Counter& late;    // ... of these, those that had not arrived yet
-  base::Counter& unused;  // it left untouched
+  base::Counter& unused;  // it left, or died, untouched
 };
 
 struct PagerMetrics {

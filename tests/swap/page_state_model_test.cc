@@ -7,13 +7,16 @@
 //
 // Steps of the model, with the letters of page_state.h and the place in the code:
 //
-//   mutator   kLookup .. kGiveBack    Pager::MakeLocal, FetchRun, Populate, Rescue: take a frame,
+//   mutator   kLookup .. kGiveBack    Pager::MakeLocal, FetchPage, Populate, Rescue: take a frame,
 //                                     (FAR) take a slot, a or g; read and verify, or copy from
 //                                     the slot of the write; map; publish. b when a read fails
 //             kAccess                 the access itself: it traps if the page has left since
 //             kPin .. kUnpin          Pager::Pin, a system call on the page, Pager::Unpin
 //             kMarkDead .. kDiscard   Pager::MarkDead; c', a'
 //             kRevive                 Pager::Revive
+//             kPostLock .. kPostUnlock Arrivals::Post of one page: a, then goes on
+//             kLand .. kLandUnlock    Arrivals::Land of one page, by whoever finds FETCHING or no
+//                                     frame; b when its read fails
 //   evictor   kIdle                   the replacement's choice: c, or marks a page untouched
 //             kCheckPins .. kPutBack  Evictor::EvictBatch; f
 //             kTakeSlot .. kReturnFrame Evictor::UnmapRun, by MOVE or by COPY
@@ -27,6 +30,9 @@
 //     the evictor's thread would not wait for as well, and holds nothing meanwhile.
 //   - It may choose any local page at any time, touched or not, short of frames or not.
 //   - Writes complete in any order. (One page's are never in flight together: an invariant.)
+//   - So do the reads of arrivals, as late as anybody likes; and nobody lands them on his rounds:
+//     the evictor's thread does, but those who wait must not depend on it. All frames may be on
+//     their way.
 //   - Who has revived a page may store to it without a look at its state.
 // What it demands of the callers: a dead page is revived only after MarkDead has returned, and the
 // pinned pages are fewer than the budget.
@@ -39,9 +45,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -85,13 +93,22 @@ enum class Bug : uint8_t {
   // Sweep and allocate
   kMarksDeadWithoutClaim,
   kRevivesAfterStoring,
+  // Arrivals
+  kLandsWithoutLock,
+  kLandsWithoutMapping,
+  kWaitsForPageWithoutLanding,
+  kWaitsForFrameWithoutLanding,
+  kPosterWaitsForFrame,
+  kPostsWithoutCas,
+  kForgetsFrameOfFailedRead,
 };
 
 enum class Do : uint8_t {
   kLoad,
   kStore,
   kPinnedStore,
-  kBringIn,           // as the collector or a prefetcher do: no access
+  kBringIn,           // as the collector does: no access
+  kPost,              // as a prefetcher does: without waiting
   kMarkDead,          // the sweeper, of a page that nobody will access before it is allocated
   kReviveAndStore,    // without a look at the state: the MMU will tell
   kAllocateAndStore,  // the same, by way of Pager::MakeLocal
@@ -107,6 +124,7 @@ Op Load(uint8_t page) { return {Do::kLoad, page}; }
 Op Store(uint8_t page, uint8_t value) { return {Do::kStore, page, value}; }
 Op PinnedStore(uint8_t page, uint8_t value) { return {Do::kPinnedStore, page, value}; }
 Op BringIn(uint8_t page) { return {Do::kBringIn, page}; }
+Op Post(uint8_t page) { return {Do::kPost, page}; }
 Op Die(uint8_t page) { return {Do::kMarkDead, page}; }
 Op ReviveAndStore(uint8_t page, uint8_t value) { return {Do::kReviveAndStore, page, value}; }
 Op AllocateAndStore(uint8_t page, uint8_t value) { return {Do::kAllocateAndStore, page, value}; }
@@ -166,6 +184,21 @@ class PageStateModel {
     kClaimDead,
     kDiscard,
     kRevive,
+    // With the lock of the arrivals.
+    kPostLock,
+    kPostLook,
+    kPostTakeSlot,
+    kPostTakeFrame,
+    kPostClaim,
+    kPostUnlock,
+    kLand,
+    kLandVerify,
+    kLandMap,
+    kLandFreeSlot,
+    kLandPublish,
+    kLandGiveUp,
+    kLandReturnFrame,
+    kLandUnlock,
   };
 
   // Where the evictor stands with a page.
@@ -221,8 +254,15 @@ class PageStateModel {
   struct Mutator {
     uint8_t pc, op;
     uint8_t seen;   // the state byte it acts upon; kPutDeadBack: there was a far copy
-    uint8_t slot;   // 1 + the slot it reads into or copies from
+    uint8_t slot;   // 1 + the slot it reads into, copies from or lands
     uint8_t frame;  // holds one for a page that is not mapped yet
+    uint8_t back;   // where it goes on when it has landed a page
+    uint8_t lands;  // which
+  };
+  // A page among the arrivals.
+  struct Arrival {
+    uint8_t slot;   // 1 + the slot that it is read into; 0: the page is not among them
+    uint8_t frame;  // holds one: the page is not mapped yet
   };
   struct Leaving {
     uint8_t pc, slot, known;
@@ -232,6 +272,8 @@ class PageStateModel {
     Slot slots[kMaxSlots];
     Mutator mutators[kMutators];
     Leaving evictor[kMaxPages];
+    Arrival arrivals[kMaxPages];
+    uint8_t locked;  // the lock of the arrivals
     uint8_t free_frames, failing_reads, broken;
   };
 
@@ -269,6 +311,12 @@ class PageStateModel {
   template <typename Emit>
   void StepMutator(const State& s, size_t m, Emit emit) const;
   template <typename Emit>
+  void StepPoster(const State& s, size_t m, Emit emit) const;
+  template <typename Emit>
+  void TryToLand(const State& s, size_t m, Emit emit) const;
+  template <typename Emit>
+  void StepLander(const State& s, size_t m, Emit emit) const;
+  template <typename Emit>
   void StepEvictor(const State& s, uint8_t p, Emit emit) const;
   void StartOp(State& n, size_t m) const;
   void FinishOp(State& n, size_t m) const;
@@ -300,7 +348,14 @@ void PageStateModel::ForEachStep(const State& s, Visit visit) const {
     visit(static_cast<const State&>(n), step);
   };
   for (size_t m = 0; m < kMutators; ++m) {
-    if (s.mutators[m].pc != kDone) StepMutator(s, m, checked);
+    const uint8_t pc = s.mutators[m].pc;
+    if (pc >= kLand) {
+      StepLander(s, m, checked);
+    } else if (pc >= kPostLock) {
+      StepPoster(s, m, checked);
+    } else if (pc != kDone) {
+      StepMutator(s, m, checked);
+    }
   }
   for (uint8_t p = 0; p < scenario_.pages; ++p) StepEvictor(s, p, checked);
   for (size_t i = 0; i < scenario_.slots; ++i) {
@@ -326,6 +381,9 @@ void PageStateModel::StartOp(State& n, size_t m) const {
     case Do::kStore:
     case Do::kBringIn:
       me.pc = kLookup;
+      break;
+    case Do::kPost:
+      me.pc = kPostLock;
       break;
     case Do::kPinnedStore:
       me.pc = kPin;
@@ -420,8 +478,9 @@ void PageStateModel::StepMutator(const State& s, size_t m, Emit emit) const {
                   : page.state == kWriting && Has(Bug::kReadsSlotBeforeClaim) ? kEarlyLook
                                                                               : kTakeFrame;
           return step(page.state == kWriting ? "sees WRITING" : "sees FAR");
-        default:
-          return;  // waits for the fetcher or the evictor
+        default:  // waits for the fetcher or the evictor, or for what it lands itself
+          if (!Has(Bug::kWaitsForPageWithoutLanding)) TryToLand(s, m, emit);
+          return;
       }
     case kTouch:
       if (page.state == me.seen) page.state = kLocal;
@@ -432,7 +491,10 @@ void PageStateModel::StepMutator(const State& s, size_t m, Emit emit) const {
       me.pc = kTakeFrame;
       return step("reads the slot's number, too early");
     case kTakeFrame:
-      if (n.free_frames == 0) return;  // waits for the evictor
+      if (n.free_frames == 0) {  // waits for the evictor, and for what it lands itself
+        if (!Has(Bug::kWaitsForFrameWithoutLanding)) TryToLand(s, m, emit);
+        return;
+      }
       --n.free_frames;
       me.frame = 1;
       if (Has(Bug::kTakesFrameAfterClaim)) {
@@ -619,6 +681,151 @@ void PageStateModel::StepMutator(const State& s, size_t m, Emit emit) const {
         me.pc = op.what == Do::kAllocateAndStore ? kLookup : kAccess;
       }
       return step("revives");
+    default:
+      std::abort();
+  }
+}
+
+// --- Arrivals ---
+
+template <typename Emit>
+void PageStateModel::StepPoster(const State& s, size_t m, Emit emit) const {
+  State n = s;
+  const uint8_t p = OpOf(s, m).page;
+  Mutator& me = n.mutators[m];
+  Page& page = n.pages[p];
+  const auto step = [&](const char* what) { emit(n, Step{static_cast<char>('A' + m), p, what}); };
+
+  switch (s.mutators[m].pc) {
+    case kPostLock:
+      if (n.locked != 0) {
+        FinishOp(n, m);
+        return step("finds the lock of the arrivals taken, and goes on");
+      }
+      n.locked = 1;
+      me.pc = kPostLook;
+      return step("locks the arrivals to post");
+    case kPostLook:
+      me.pc = page.state == kFar ? kPostTakeSlot : kPostUnlock;
+      return step("looks whether the page is far");
+    case kPostTakeSlot: {
+      const int slot = TakeFreeSlot(n, kReadUser);
+      if (slot >= 0) me.slot = static_cast<uint8_t>(slot + 1);
+      me.pc = slot >= 0 ? kPostTakeFrame : kPostUnlock;
+      return step("takes a slot to read into, if there is one");
+    }
+    case kPostTakeFrame:
+      if (n.free_frames == 0) {
+        if (Has(Bug::kPosterWaitsForFrame)) return;
+        FreeSlot(n, me.slot - 1);
+        me.slot = 0;
+        me.pc = kPostUnlock;
+        return step("finds no frame");
+      }
+      --n.free_frames;
+      me.frame = 1;
+      me.pc = kPostClaim;
+      return step("takes a frame");
+    case kPostClaim:
+      if (page.state != kFar && !Has(Bug::kPostsWithoutCas)) {
+        FreeSlot(n, me.slot - 1);
+        ++n.free_frames;
+      } else {
+        page.state = kFetching;
+        n.arrivals[p] = {me.slot, 1};
+      }
+      me.slot = me.frame = 0;
+      me.pc = kPostUnlock;
+      return step(page.state == kFetching ? "a: FAR -> FETCHING, and posts the read"
+                                          : "finds that the page's state has changed");
+    case kPostUnlock:
+      n.locked = 0;
+      FinishOp(n, m);
+      return step("unlocks the arrivals");
+    default:
+      std::abort();
+  }
+}
+
+// For a mutator that holds no frame, no slot and no page, and waits.
+template <typename Emit>
+void PageStateModel::TryToLand(const State& s, size_t m, Emit emit) const {
+  if (s.locked != 0 && !Has(Bug::kLandsWithoutLock)) return;
+  for (uint8_t p = 0; p < scenario_.pages; ++p) {
+    if (s.arrivals[p].slot == 0) continue;
+    State n = s;
+    Mutator& me = n.mutators[m];
+    n.locked = 1;
+    me.back = me.pc;
+    me.lands = p;
+    me.slot = s.arrivals[p].slot;
+    me.pc = kLand;
+    emit(n, Step{static_cast<char>('A' + m), p, "locks the arrivals to land"});
+  }
+}
+
+template <typename Emit>
+void PageStateModel::StepLander(const State& s, size_t m, Emit emit) const {
+  State n = s;
+  Mutator& me = n.mutators[m];
+  const uint8_t p = me.lands;
+  Page& page = n.pages[p];
+  Arrival& arrival = n.arrivals[p];
+  const auto step = [&](const char* what) { emit(n, Step{static_cast<char>('A' + m), p, what}); };
+
+  switch (s.mutators[m].pc) {
+    case kLand:
+      me.pc = kLandUnlock;
+      step("finds that nothing has arrived");
+      if (n.failing_reads > 0) {
+        --n.failing_reads;
+        me.pc = kLandGiveUp;
+        step("finds that the read failed for good");
+        ++n.failing_reads;
+      }
+      n.slots[me.slot - 1].bytes = page.far_copy;
+      me.pc = kLandVerify;
+      return step("finds that the read arrived");
+    case kLandVerify:
+      if (page.hash != Hash(n.slots[me.slot - 1].bytes)) n.broken = kFalseDamage;
+      me.pc = Has(Bug::kLandsWithoutMapping) ? kLandPublish : kLandMap;
+      return step("verifies the far copy's hash");
+    case kLandMap:
+      if (page.mapped != 0) {
+        n.broken = kMappedTwice;
+        return step("maps the page");
+      }
+      page.content = n.slots[me.slot - 1].bytes;
+      page.mapped = 1;
+      arrival.frame = 0;
+      me.pc = kLandFreeSlot;
+      return step("maps the page");
+    case kLandFreeSlot:
+      FreeSlot(n, me.slot - 1);
+      arrival = {};
+      me.pc = kLandPublish;
+      return step("frees the slot and the entry");
+    case kLandPublish:
+      page.state = kLocal | kUntouched;
+      me.pc = kLandUnlock;
+      return step("FETCHING -> LOCAL");
+    case kLandGiveUp:
+      FreeSlot(n, me.slot - 1);
+      arrival = {};
+      page.state = kFar;
+      me.frame = Has(Bug::kForgetsFrameOfFailedRead) ? 0 : 1;
+      me.pc = kLandReturnFrame;
+      return step("b: FETCHING -> FAR");
+    case kLandReturnFrame:
+      n.free_frames += me.frame;
+      me.frame = 0;
+      me.pc = kLandUnlock;
+      return step("gives the frame back");
+    case kLandUnlock:
+      n.locked = 0;
+      me.pc = me.back;
+      me.back = me.lands = me.slot = 0;
+      return step("unlocks the arrivals");
     default:
       std::abort();
   }
@@ -850,7 +1057,8 @@ const char* PageStateModel::Violation(const State& s) const {
     const Leaving& leaving = s.evictor[p];
     frames += page.mapped + (leaving.pc == kReturnFrame ? 1 : 0);
 
-    int fetchers = 0;
+    frames += s.arrivals[p].frame;
+    int fetchers = s.arrivals[p].slot != 0 ? 1 : 0;
     for (size_t m = 0; m < kMutators; ++m) {
       const uint8_t pc = s.mutators[m].pc;
       fetchers += pc >= kRead && pc <= kMarkFresh && OpOf(s, m).page == p ? 1 : 0;
@@ -898,15 +1106,19 @@ bool PageStateModel::IsEnd(const State& s) const {
   for (const Mutator& mutator : s.mutators) {
     if (mutator.pc != kDone) return false;
   }
-  for (const Slot& slot : s.slots) {
-    if (slot.user != 0) return false;
-  }
+  int arriving = 0;  // what nobody wanted any more may stay on its way
   for (uint8_t p = 0; p < scenario_.pages; ++p) {
     const uint8_t residency = Residency(s.pages[p].state);
     if (s.pages[p].slot != 0 || s.evictor[p].pc != kIdle) return false;
-    if (residency != kLocal && residency != kFar) return false;
+    if (s.arrivals[p].slot != 0) {
+      ++arriving;
+    } else if (residency != kLocal && residency != kFar) {
+      return false;
+    }
   }
-  return true;
+  const auto taken = std::count_if(std::begin(s.slots), std::end(s.slots),
+                                   [](const Slot& slot) { return slot.user != 0; });
+  return taken == arriving && s.locked == 0;
 }
 
 std::string PageStateModel::Describe(const Step& step) const {
@@ -974,6 +1186,30 @@ Scenario DeadTwice() {
                {BringIn(0)}}}};
 }
 
+// Pages are posted by those who want them later, and by those who do not.
+Scenario OnePosted() {
+  return {.programs = {{{Store(0, 1), Post(0), Load(0)}, {Post(0), Store(0, 2), Load(0)}}}};
+}
+Scenario TwoPosted(uint8_t budget, uint8_t slots) {
+  return {.programs = {{{Store(0, 1), Post(0), Load(1)}, {Store(1, 2), Post(1), Load(0)}}},
+          .pages = 2,
+          .budget = budget,
+          .slots = slots};
+}
+Scenario FailingPosted() {
+  Scenario scenario = OnePosted();
+  scenario.failing_reads = 2;
+  return scenario;
+}
+Scenario PostedAndPinned() {
+  return {.programs = {{{Store(0, 1), Post(0), PinnedStore(0, 2)}, {Store(0, 3), Post(0)}}},
+          .budget = 2};
+}
+Scenario PostedAndRevived() {
+  return {.programs = {
+              {{Store(0, 1), Die(0), ReviveAndStore(0, 2), Post(0), Load(0)}, {Post(0), Post(0)}}}};
+}
+
 Exploration Explore(Scenario scenario, Road road, Bug bug, std::string& transitions) {
   scenario.road = road;
   scenario.bug = bug;
@@ -1032,6 +1268,22 @@ TEST_P(PageStateModelTest, ARevivedPageKeepsWhatIsStoredNext) {
   ExpectRight(DeadWhileDirty());
   ExpectRight(DeadTwice());
 }
+
+TEST_P(PageStateModelTest, WhatArrivesIsLandedByWhoeverNeedsIt) {
+  ExpectRight(OnePosted());
+  ExpectRight(PostedAndPinned());
+  ExpectRight(PostedAndRevived());
+}
+
+TEST_P(PageStateModelTest, ArrivalsMayHoldAllFramesAndAllSlots) {
+  ExpectRight(TwoPosted(/*budget=*/1, /*slots=*/1));
+  ExpectRight(TwoPosted(/*budget=*/1, /*slots=*/2));
+#ifndef TANDEM_SANITIZER
+  ExpectRight(TwoPosted(/*budget=*/2, /*slots=*/2));
+#endif
+}
+
+TEST_P(PageStateModelTest, AnArrivalThatGivesUpLeavesThePageFar) { ExpectRight(FailingPosted()); }
 
 // Why Pager::Pin bounds the pinned pages: a thread that waits for a frame may be the one that
 // pins the page in the last one.
@@ -1098,6 +1350,20 @@ std::vector<BrokenRule> BrokenRules() {
       {"MarksDeadWithoutClaim", Bug::kMarksDeadWithoutClaim, DeadWhileDirty(), "taken for damaged"},
       {"RevivesAfterStoring", Bug::kRevivesAfterStoring, Revived(),
        "the last store to a page is lost"},
+      // Two land one page: the second finds the slot as the first has left it.
+      {"LandsWithoutLock", Bug::kLandsWithoutLock, OnePosted(), "taken for damaged"},
+      {"LandsWithoutMapping", Bug::kLandsWithoutMapping, OnePosted(),
+       "a LOCAL page is not accessible"},
+      {"WaitsForPageWithoutLanding", Bug::kWaitsForPageWithoutLanding, OnePosted(),
+       "the end cannot be reached"},
+      {"WaitsForFrameWithoutLanding", Bug::kWaitsForFrameWithoutLanding, TwoPosted(1, 2),
+       "the end cannot be reached"},
+      {"PosterWaitsForFrame", Bug::kPosterWaitsForFrame, TwoPosted(1, 2),
+       "the end cannot be reached"},
+      {"PostsWithoutCas", Bug::kPostsWithoutCas, OnePosted(),
+       "a transition that page_state.h does not have"},
+      {"ForgetsFrameOfFailedRead", Bug::kForgetsFrameOfFailedRead, FailingPosted(),
+       "are not the budget"},
   };
 }
 
