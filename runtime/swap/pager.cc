@@ -196,7 +196,7 @@ void Pager::MakeRangeLocal(PageIndex first, size_t count, Port& port) {
       std::array<PageIndex, kRangeWindow> next;
       const size_t n = std::min<size_t>(end - ahead, page + kRangeWindow - ahead);
       std::iota(next.begin(), next.begin() + n, ahead);
-      ahead += FetchEarly({next.data(), n}, Purpose::kRange);
+      ahead += arrivals_->Post({next.data(), n}, Purpose::kRange);
     }
     MakeLocal(page, port, Cause::kMutator);
     ++page;

@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
 
 #include "rdma/fabric.h"
 #include "rdma/slab_map.h"
@@ -79,14 +78,7 @@ class Pager {
   void MakeLocal(PageIndex page, Port& port, Cause cause);
   // The same for `count` pages and a mutator, with many reads in flight.
   void MakeRangeLocal(PageIndex first, size_t count, Port& port);
-  // Has those of the pages that are far read, nobody waiting; returns how many from the front are
-  // dealt with, fewer than all when frames are short.
-  size_t FetchEarly(std::span<const PageIndex> pages, Purpose purpose) {
-    const size_t done = arrivals_->Post(pages, purpose);
-    if (evictor_->FramesAreShort()) evictor_->Wake();
-    return done;
-  }
-  // The pages that were asked for in that way and are not there yet.
+  // Pages to be brought in without anybody waiting, and those of them that have come.
   Arrivals& arrivals() { return *arrivals_; }
   // Makes fresh pages beginning with `first` local, up to `max` (not 0); returns how many were
   // fresh and now hold zeroes. 0 if the first is not fresh.

@@ -24,7 +24,7 @@ size_t HeapSurroundings::TakeAccesses(std::span<uintptr_t> out) {
 }
 
 size_t HeapSurroundings::Fetch(std::span<const swap::PageIndex> pages, swap::Purpose purpose) {
-  return space_.pager.FetchEarly(pages, purpose);
+  return space_.pager.arrivals().Post(pages, purpose);
 }
 
 bool HeapSurroundings::LookAheadPays() {
