@@ -26,10 +26,12 @@ template <typename T>
 class Member {
  public:
   constexpr Member() = default;
-  Member(std::nullptr_t) {}           // NOLINT: implicit, as for a raw pointer
-  Member(T* target) { Set(target); }  // NOLINT: implicit, as for a raw pointer
+  Member(std::nullptr_t) {}  // NOLINT: implicit, as for a raw pointer
+  Member(T* target) {
+    StoreFirst(reinterpret_cast<uintptr_t>(target));
+  }  // NOLINT: implicit, as for a raw pointer
   // Copying a reference does not touch its target's page.
-  Member(const Member& other) { Store(other.slot_.load(std::memory_order_relaxed)); }
+  Member(const Member& other) { StoreFirst(other.slot_.load(std::memory_order_relaxed)); }
   Member& operator=(const Member& other) {
     Store(other.slot_.load(std::memory_order_relaxed));
     return *this;
@@ -69,6 +71,10 @@ class Member {
   // Release: a tracer that finds the reference must find the target's header.
   void Store(uintptr_t value) {
     internal::StoreBarrier(&slot_, value);
+    slot_.store(value, std::memory_order_release);
+  }
+  void StoreFirst(uintptr_t value) {
+    internal::FirstStoreBarrier(&slot_, value);
     slot_.store(value, std::memory_order_release);
   }
 
