@@ -6,6 +6,7 @@
 #include "runtime/base/check.h"
 #include "runtime/heap_impl.h"
 #include "runtime/mutator_impl.h"
+#include "runtime/prefetch/early_reader.h"
 #include "runtime/prefetch/prefetcher.h"
 #include "runtime/tracer/order.h"
 #include "tandem/persistent.h"
@@ -16,6 +17,10 @@ namespace {
 
 constexpr uint64_t kMaxHeapBytes = uint64_t{1} << 44;
 constexpr uint64_t kMinHeapBytes = uint64_t{1} << 20;
+
+// How many pages may be prefetched and not used yet, as a share of the budget.
+constexpr size_t kUnusedShare = 8;
+constexpr size_t kMinUnused = 8;
 
 }  // namespace
 
@@ -33,16 +38,19 @@ StatusOr<std::unique_ptr<HeapImpl>> HeapImpl::Create(const HeapOptions& options)
   const uint64_t bytes = base::RoundUp(options.heap_bytes, heap::kBlockBytes);
   // All local: a budget that no heap of that size can use up, so that nothing is ever evicted.
   const uint64_t all = bytes + (bytes / 16) + HeapOptions::kMinLocalBytes + (4u << 20);
+  const size_t local_pages = std::min(options.local_bytes, all) / base::kPageSize;
+  heap->throttle =
+      std::make_unique<prefetch::Throttle>(std::max(local_pages / kUnusedShare, kMinUnused));
   auto on_lost = [handler = options.on_lost_page](const void* address, const char* reason) {
     if (handler) handler(LostPage{address, reason});
   };
-  auto pager =
-      swap::Pager::Create({.heap_bytes = bytes,
-                           .local_pages = std::min(options.local_bytes, all) / base::kPageSize,
-                           .use_move = options.use_move,
-                           .protect_dead = options.protect_dead,
-                           .on_lost = std::move(on_lost)},
-                          *heap->fabric, heap->registry);
+  auto pager = swap::Pager::Create({.heap_bytes = bytes,
+                                    .local_pages = local_pages,
+                                    .use_move = options.use_move,
+                                    .protect_dead = options.protect_dead,
+                                    .on_lost = std::move(on_lost),
+                                    .prefetched = heap->throttle.get()},
+                                   *heap->fabric, heap->registry);
   if (!pager.ok()) return pager.status();
   heap->pager = std::move(*pager);
   auto space = heap::Space::Create(*heap->pager);
@@ -60,6 +68,16 @@ StatusOr<std::unique_ptr<HeapImpl>> HeapImpl::Create(const HeapOptions& options)
   if (!collector.ok()) return collector.status();
   heap->collector = std::move(*collector);
   return heap;
+}
+
+StatusOr<std::unique_ptr<swap::Port>> HeapImpl::OpenPort() {
+  auto prefetcher = prefetch::MakePrefetcher(options.prefetcher);
+  if (!prefetcher.ok()) return prefetcher.status();
+  std::unique_ptr<swap::AccessObserver> reader;
+  if (*prefetcher != nullptr) {
+    reader = std::make_unique<prefetch::EarlyReader>(std::move(*prefetcher), *throttle, *pager);
+  }
+  return pager->OpenPort(std::move(reader));
 }
 
 HeapMemory HeapImpl::Memory() const {

@@ -9,6 +9,7 @@
 #include "runtime/heap/finalizers.h"
 #include "runtime/heap/roots.h"
 #include "runtime/heap/space.h"
+#include "runtime/prefetch/throttle.h"
 #include "runtime/swap/pager.h"
 #include "runtime/tracer/collector.h"
 #include "tandem/heap.h"
@@ -23,6 +24,7 @@ class HeapImpl {
   const HeapOptions options;
   base::Registry registry;
   std::unique_ptr<rdma::Fabric> fabric;
+  std::unique_ptr<prefetch::Throttle> throttle;
   std::unique_ptr<swap::Pager> pager;
   std::unique_ptr<heap::Space> space;
   std::unique_ptr<heap::BlockPool> pool;
@@ -31,6 +33,9 @@ class HeapImpl {
   std::unique_ptr<tracer::Collector> collector;
 
   HeapMemory Memory() const;
+
+  // A mutator's port, with a prefetcher of its own.
+  StatusOr<std::unique_ptr<swap::Port>> OpenPort();
 
  private:
   explicit HeapImpl(HeapOptions o) : options(std::move(o)) {}

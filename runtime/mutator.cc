@@ -17,7 +17,7 @@ constexpr int kCollectionsBeforeGivingUp = 2;
 }  // namespace
 
 std::unique_ptr<MutatorImpl> MutatorImpl::Attach(Mutator& mutator, HeapImpl& heap) {
-  auto port = heap.pager->OpenPort();
+  auto port = heap.OpenPort();
   TANDEM_CHECK(port.ok(), "a thread cannot be attached: the fabric opens no channel for it");
   std::unique_ptr<MutatorImpl> impl(new MutatorImpl(mutator, heap));
   impl->thread_ = std::make_unique<tracer::MutatorThread>(*heap.collector, *heap.space, *heap.pool,
@@ -93,6 +93,19 @@ void Mutator::FetchRange(const void* start, size_t bytes) {
   const auto last = space.PageOf(address + bytes - 1);
   tracer::MutatorThread& thread = impl_->thread();
   thread.RunSafely([&] { space.pager.MakeRangeLocal(first, last - first + 1, thread.port()); });
+}
+
+void Mutator::PrefetchRange(const void* start, size_t bytes) {
+  if (bytes == 0) return;
+  swap::Pager& pager = *impl_->heap().pager;
+  const auto address = reinterpret_cast<uintptr_t>(start);
+  if (!pager.table().Contains(address)) return;
+  // The pager cuts off what is beyond the heap.
+  const swap::PageIndex first = pager.table().PageOf(address);
+  const size_t in_first = address % base::kPageSize;
+  pager.FetchRangeEarly(first, (bytes - 1) / base::kPageSize +
+                                   (in_first + (bytes - 1) % base::kPageSize) / base::kPageSize +
+                                   1);
 }
 
 void* Mutator::AllocateSlow(const internal::TypeInfo* type, size_t bytes) {

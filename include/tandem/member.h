@@ -66,6 +66,7 @@ class Member {
   friend bool operator==(const Member& a, std::nullptr_t) { return !static_cast<bool>(a); }
 
  private:
+  friend class Mutator;
   friend class Visitor;
 
   // Release: a tracer that finds the reference must find the target's header.

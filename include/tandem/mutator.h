@@ -11,6 +11,7 @@
 // one for each.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,6 +21,9 @@
 #include "tandem/internal/saved_registers.h"
 
 namespace tandem {
+
+template <typename T>
+class Member;
 
 namespace internal {
 
@@ -42,6 +46,19 @@ class Mutator {
   // Brings all pages of [start, start + bytes) in, with many reads in flight, in one call.
   // A hint for speed: pages may leave again at any time.
   void FetchRange(const void* start, size_t bytes);
+
+  // Asks for the page where the target of `member` begins, or for all pages of [start, start +
+  // bytes), and returns at once: they come in while the thread goes on. Nothing of what is asked
+  // for is touched, and it is not a safepoint. A hint for speed: of what is far, as much comes as
+  // there is room for just now; it costs other pages their place, and if it is not used soon it may
+  // leave again. Without effect on null, on what is local and on what is not in this heap.
+  template <typename T>
+  void Prefetch(const Member<T>& member) {
+    // Relaxed: it is a hint, and only the address counts.
+    const uintptr_t target = member.slot_.load(std::memory_order_relaxed);
+    PrefetchRange(reinterpret_cast<const void*>(target), 1);
+  }
+  void PrefetchRange(const void* start, size_t bytes);
 
   // Has the object's destructor run once it is dead: see Heap::RunFinalizers.
   void AddFinalizable(void* object);

@@ -14,6 +14,9 @@
 // counts are halved when their sum reaches kWindow. Time does not enter, so one sequence of
 // calls has one outcome.
 //
+// TryIssue is for whoever has pages read (early_reader.h); the rest is told by the pager, and by
+// whoever could not have them read after all.
+//
 // Any thread; lock-free; async-signal-safe. Accesses are relaxed: these are counts, and publish no
 // data; the page's state byte does that.
 #pragma once
@@ -23,9 +26,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/swap/observers.h"
+
 namespace tandem::prefetch {
 
-class Throttle {
+class Throttle final : public swap::EarlyObserver {
  public:
   static constexpr uint32_t kWindow = 256;
   static constexpr uint32_t kWarmUp = 32;
@@ -44,9 +49,9 @@ class Throttle {
     return static_cast<size_t>(take);
   }
 
-  void OnUsed(size_t pages) { Resolve(static_cast<uint32_t>(pages), 0); }
-  void OnWasted(size_t pages) { Resolve(0, static_cast<uint32_t>(pages)); }
-  void OnDropped(size_t pages) {
+  void OnUsed(size_t pages) override { Resolve(static_cast<uint32_t>(pages), 0); }
+  void OnWasted(size_t pages) override { Resolve(0, static_cast<uint32_t>(pages)); }
+  void OnDropped(size_t pages) override {
     unused_.fetch_sub(static_cast<int64_t>(pages), std::memory_order_relaxed);
   }
 

@@ -32,7 +32,7 @@ Arrivals::Arrivals(ArrivalsParts parts, std::unique_ptr<rdma::Channel> channel)
   for (uint32_t i = kMaxInFlight; i > 0; --i) free_[free_count_++] = i - 1;
 }
 
-size_t Arrivals::Post(std::span<const PageIndex> pages, Purpose purpose) {
+size_t Arrivals::Post(std::span<const PageIndex> pages, Purpose purpose, size_t* posted) {
   if (!TryLock()) {
     parts_.metrics.post_conflicts.Add();
     return 0;
@@ -48,29 +48,34 @@ size_t Arrivals::Post(std::span<const PageIndex> pages, Purpose purpose) {
     ++done;
   }
   if (slots_.count > 0) parts_.staging.PutReady(std::exchange(slots_, {}));
-  const uint64_t posted = in_flight() - before;
+  const size_t started = in_flight() - before;
   Unlock();
-  if (posted > 0) {
-    CounterOf(purpose).Add(posted);
+  if (started > 0) {
+    CounterOf(purpose).Add(started);
     if (parts_.took_frames) parts_.took_frames();
   }
+  if (posted != nullptr) *posted += started;
   return done;
 }
 
 base::Counter& Arrivals::CounterOf(Purpose purpose) {
+  if (EarlyMetrics* early = EarlyOf(purpose)) return early->issued;
+  return purpose == Purpose::kRange ? parts_.metrics.demand_mutator : parts_.metrics.trace;
+}
+
+EarlyMetrics* Arrivals::EarlyOf(Purpose purpose) {
   switch (purpose) {
-    case Purpose::kRange:
-      return parts_.metrics.demand_mutator;
     case Purpose::kPrefetch:
-      return parts_.metrics.prefetch.issued;
+      return &parts_.metrics.prefetch;
     case Purpose::kHint:
-      return parts_.metrics.hint.issued;
+      return &parts_.metrics.hint;
     case Purpose::kLookAhead:
-      return parts_.metrics.lookahead.issued;
+      return &parts_.metrics.lookahead;
+    case Purpose::kRange:
     case Purpose::kTrace:
       break;
   }
-  return parts_.metrics.trace;
+  return nullptr;
 }
 
 // False if frames, slots or the queue are used up; true if the page is on its way, or somebody
@@ -102,7 +107,7 @@ bool Arrivals::Claim(PageIndex page, Purpose purpose) {
   ++slots_.first;
   --slots_.count;
   if (PostEntry(entry)) return true;
-  GiveUp(entry);
+  Unclaim(entry);
   return false;
 }
 
@@ -193,8 +198,13 @@ void Arrivals::RetryOverdue() {
   if (overdue) ++overdue_checks_;
 }
 
-// Transition b: the page is far as before.
 void Arrivals::GiveUp(uint32_t entry) {
+  if (EarlyMetrics* early = EarlyOf(entries_[entry].purpose)) early->Dropped();
+  Unclaim(entry);
+}
+
+// Transition b: the page is far as before.
+void Arrivals::Unclaim(uint32_t entry) {
   const Entry e = entries_[entry];
   Free(entry);
   parts_.staging.PutReady({e.slot, 1});

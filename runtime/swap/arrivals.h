@@ -60,8 +60,9 @@ class Arrivals {
   Arrivals(ArrivalsParts parts, std::unique_ptr<rdma::Channel> channel);
 
   // Posts reads for those of the pages that are far, in order, until frames, slots or the queue
-  // run out; returns how many pages from the front are dealt with.
-  size_t Post(std::span<const PageIndex> pages, Purpose purpose);
+  // run out; returns how many pages from the front are dealt with, and adds to `posted` how many of
+  // them are on their way by that.
+  size_t Post(std::span<const PageIndex> pages, Purpose purpose, size_t* posted = nullptr);
 
   // Maps what has arrived, up to `max` pages; returns how many. Cheap when nothing is in flight.
   static constexpr size_t kMaxLanding = 32;
@@ -81,10 +82,12 @@ class Arrivals {
   // All of these need the lock.
   bool Claim(PageIndex page, Purpose purpose);
   base::Counter& CounterOf(Purpose purpose);
+  EarlyMetrics* EarlyOf(Purpose purpose);  // null: the pages are not for somebody who may come
   bool PostEntry(uint32_t entry);
   void MapRun(std::span<const uint32_t> entries);
   void RetryOverdue();
   void GiveUp(uint32_t entry);
+  void Unclaim(uint32_t entry);
   void Free(uint32_t entry);
 
   bool TryLock() { return !locked_.exchange(true, std::memory_order_acquire); }

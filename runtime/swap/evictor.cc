@@ -132,7 +132,7 @@ size_t Evictor::EvictBatch() {
       parts_.metrics.put_back.Add();
       continue;
     }
-    if ((victims[i].seen & kPrefetched) != 0) parts_.metrics.EarlyFor(victims[i].seen).unused.Add();
+    if ((victims[i].seen & kPrefetched) != 0) parts_.metrics.EarlyFor(victims[i].seen).Wasted();
     victims[n++] = victims[i];
   }
   for (size_t i = 0; i < n;) {
@@ -298,8 +298,9 @@ void Evictor::Protect(PageIndex page) {
       parts_.footprint.Subtract(1);
       parts_.table.hash(page).store(kDeadContent, std::memory_order_relaxed);
       state.store(kFar, std::memory_order_release);  // d: dead, but kept from being fetched
+      if ((seen & kPrefetched) != 0) parts_.metrics.EarlyFor(seen).Wasted();
     } else {
-      state.store(kLocal, std::memory_order_release);
+      state.store(seen, std::memory_order_release);
     }
   }
   Unlock();

@@ -31,7 +31,7 @@ __thread Pager* t_spare_of = nullptr;
 }  // namespace
 
 Pager::Pager(PagerOptions options, rdma::Fabric& fabric, base::Registry& registry)
-    : options_(std::move(options)), fabric_(fabric), metrics_(registry) {}
+    : options_(std::move(options)), fabric_(fabric), metrics_(registry, options_.prefetched) {}
 
 StatusOr<std::unique_ptr<Pager>> Pager::Create(PagerOptions options, rdma::Fabric& fabric,
                                                base::Registry& registry) {
@@ -113,10 +113,10 @@ StatusOr<std::unique_ptr<Pager>> Pager::Create(PagerOptions options, rdma::Fabri
 
 Pager::~Pager() { TrapRegistry::Remove(*this); }
 
-StatusOr<std::unique_ptr<Port>> Pager::OpenPort() {
+StatusOr<std::unique_ptr<Port>> Pager::OpenPort(std::unique_ptr<AccessObserver> observer) {
   auto channel = fabric_.OpenChannel();
   if (!channel.ok()) return channel.status();
-  return std::make_unique<Port>(std::move(*channel), fabric_.TimeoutNs());
+  return std::make_unique<Port>(std::move(*channel), fabric_.TimeoutNs(), std::move(observer));
 }
 
 Status Pager::Extend(PageIndex end) {
@@ -143,7 +143,7 @@ size_t Pager::TakeFrames(size_t want) {
 }
 
 // A mutator has come for a page that was `seen` LOCAL, perhaps after it had `waited`.
-void Pager::Touch(PageIndex page, PageState seen, bool waited) {
+void Pager::Touch(PageIndex page, PageState seen, Port& port, bool waited) {
   // Relaxed: the byte's flags order nothing; failure means that somebody else acted on the page.
   const PageState touched = touched_.load(std::memory_order_relaxed);
   if (seen == touched ||
@@ -153,8 +153,10 @@ void Pager::Touch(PageIndex page, PageState seen, bool waited) {
   if ((seen & kUntouched) != 0) metrics_.touches.Add();
   if ((seen & kPrefetched) == 0) return;
   EarlyMetrics& early = metrics_.EarlyFor(seen);
-  early.hits.Add();
-  if (waited) early.late.Add();
+  early.Used(waited);
+  if (&early != &metrics_.prefetch || port.observer() == nullptr) return;
+  Port::InUse in_use(port);  // a signal handler's fault here does not call the observer again
+  port.observer()->OnHit(page);
 }
 
 void Pager::MakeLocal(PageIndex page, Port& port, Cause cause) {
@@ -164,7 +166,7 @@ void Pager::MakeLocal(PageIndex page, Port& port, Cause cause) {
     const PageState seen = table_->state(page).load(std::memory_order_acquire);
     switch (Residency(seen)) {
       case kLocal:
-        if (cause == Cause::kMutator) Touch(page, seen, waited);
+        if (cause == Cause::kMutator) Touch(page, seen, port, waited);
         return;
       case kFar:
         if ((seen & kFresh) != 0) {
@@ -201,6 +203,25 @@ void Pager::MakeRangeLocal(PageIndex first, size_t count, Port& port) {
     MakeLocal(page, port, Cause::kMutator);
     ++page;
   }
+}
+
+void Pager::FetchRangeEarly(PageIndex first, size_t count) {
+  std::array<PageIndex, kRangeWindow> far;
+  const PageIndex used = table_->used();
+  const PageIndex end = first + std::min<size_t>(count, used - std::min(first, used));
+  for (PageIndex page = first; page < end;) {
+    size_t n = 0;
+    for (; page < end && n < far.size(); ++page) {
+      if (NeedsRead(page)) far[n++] = page;
+    }
+    if (n > 0 && arrivals_->Post({far.data(), n}, Purpose::kHint) < n) return;
+  }
+}
+
+bool Pager::NeedsRead(PageIndex page) {
+  // Relaxed: the answer may be stale by the time it is used, whatever the order.
+  return page < table_->used() && table_->state(page).load(std::memory_order_relaxed) == kFar &&
+         table_->hash(page).load(std::memory_order_relaxed) != kDeadContent;
 }
 
 size_t Pager::Populate(PageIndex first, size_t max) {
@@ -253,10 +274,11 @@ void Pager::FetchPage(PageIndex page, Port& port, Cause cause) {
   TANDEM_CHECK(table_->hash(page).load(std::memory_order_relaxed) != kDeadContent,
                "a dead object was accessed: its page is protected");
   bool lost = false;
-  bool good = ReadPage(page, slot.first, port, lost);
+  AccessObserver* const observer = cause == Cause::kMutator ? port.observer() : nullptr;
+  bool good = ReadPage(page, slot.first, port, observer, lost);
   for (int attempt = 0; !good && !lost && attempt < kDamageRetries; ++attempt) {
     metrics_.damaged.Add();
-    good = ReadPage(page, slot.first, port, lost);
+    good = ReadPage(page, slot.first, port, nullptr, lost);
   }
   if (!good) {
     table_->state(page).store(kFar, std::memory_order_release);
@@ -281,8 +303,10 @@ void Pager::FetchPage(PageIndex page, Port& port, Cause cause) {
   metrics_.latency.Record(base::NowNs() - start);
 }
 
-// Reads the page into the slot; false if it did not arrive intact.
-bool Pager::ReadPage(PageIndex page, uint32_t slot, Port& port, bool& lost) {
+// Reads the page into the slot; false if it did not arrive intact. The observer, if there is one,
+// is told of the miss while the read is in flight.
+bool Pager::ReadPage(PageIndex page, uint32_t slot, Port& port, AccessObserver* observer,
+                     bool& lost) {
   const rdma::Transfer read{.direction = rdma::Direction::kRead,
                             .lane = rdma::Lane::kDemand,
                             .far = slabs_->FarAddressOf(page),
@@ -292,6 +316,7 @@ bool Pager::ReadPage(PageIndex page, uint32_t slot, Port& port, bool& lost) {
   {
     Port::InUse in_use(port);
     port.Start(read);
+    if (observer != nullptr) observer->OnMiss(page);
     lost = !port.Finish(retries, [&] { arrivals_->Land(4); });
   }
   if (retries > 0) metrics_.retries.Add(retries);
@@ -345,7 +370,7 @@ void Pager::MarkDead(PageIndex first, size_t count) {
         // Claimed, so that the page cannot leave with the old hash at the same time.
         const uint64_t old = table_->hash(page).exchange(kDeadContent, std::memory_order_relaxed);
         had_far_copy = old != kNoFarCopy && old != kDeadContent;
-        if ((seen & kPrefetched) != 0) metrics_.EarlyFor(seen).unused.Add();
+        if ((seen & kPrefetched) != 0) metrics_.EarlyFor(seen).Wasted();
         state.store(kLocal | kUntouched, std::memory_order_release);
       }
     } else if (seen == kFar &&

@@ -20,6 +20,7 @@
 #include "runtime/swap/budget.h"
 #include "runtime/swap/evictor.h"
 #include "runtime/swap/footprint.h"
+#include "runtime/swap/observers.h"
 #include "runtime/swap/page_table.h"
 #include "runtime/swap/pager_metrics.h"
 #include "runtime/swap/port.h"
@@ -43,6 +44,8 @@ struct PagerOptions {
   bool use_move = true;
   bool protect_dead = false;
   LostHandler on_lost;
+  // Told of the pages of Purpose::kPrefetch; outlives the pager. Null: nobody wants to know.
+  EarlyObserver* prefetched = nullptr;
 };
 
 class Pager {
@@ -63,7 +66,8 @@ class Pager {
   bool moves_pages() const { return move_; }
   size_t staging_bytes() const { return staging_->memory().size(); }
 
-  StatusOr<std::unique_ptr<Port>> OpenPort();
+  // `observer` is told of the accesses of the port's thread; null: nobody is.
+  StatusOr<std::unique_ptr<Port>> OpenPort(std::unique_ptr<AccessObserver> observer = nullptr);
 
   // Makes pages [table().used(), end) usable: they read as zeroes. One thread at a time.
   Status Extend(PageIndex end);
@@ -80,6 +84,12 @@ class Pager {
   void MakeRangeLocal(PageIndex first, size_t count, Port& port);
   // Pages to be brought in without anybody waiting, and those of them that have come.
   Arrivals& arrivals() { return *arrivals_; }
+  // Posts those of a range that need a read, for the application (Purpose::kHint), as far as there
+  // is room just now. Pages at and beyond table().used() are left out.
+  void FetchRangeEarly(PageIndex first, size_t count);
+  // True if an access to the page would read it over the fabric now. Of any number, also of one
+  // that is no page of this heap.
+  bool NeedsRead(PageIndex page);
   // Makes fresh pages beginning with `first` local, up to `max` (not 0); returns how many were
   // fresh and now hold zeroes. 0 if the first is not fresh.
   size_t Populate(PageIndex first, size_t max);
@@ -126,9 +136,9 @@ class Pager {
   Pager(PagerOptions options, rdma::Fabric& fabric, base::Registry& registry);
 
   size_t TakeFrames(size_t want);
-  void Touch(PageIndex page, PageState seen, bool waited);
+  void Touch(PageIndex page, PageState seen, Port& port, bool waited);
   void FetchPage(PageIndex page, Port& port, Cause cause);
-  bool ReadPage(PageIndex page, uint32_t slot, Port& port, bool& lost);
+  bool ReadPage(PageIndex page, uint32_t slot, Port& port, AccessObserver* observer, bool& lost);
   void Rescue(PageIndex page);
   void ReleaseSpare();
   [[noreturn]] void Lost(const void* address, const char* reason);

@@ -4,30 +4,50 @@
 #include <string>
 
 #include "runtime/base/metrics.h"
+#include "runtime/swap/observers.h"
 #include "runtime/swap/page_state.h"
 
 namespace tandem::swap {
 
-// What became of pages that were brought in early, for one of those who ask for them.
+// What became of pages that were brought in early, for one of those who ask for them. All that were
+// issued are on their way, local and untouched, or counted as one of hits, unused and dropped.
 struct EarlyMetrics {
-  EarlyMetrics(base::Registry& r, const std::string& name)
+  EarlyMetrics(base::Registry& r, const std::string& name, EarlyObserver* o = nullptr)
       : issued(r.GetCounter("fetch." + name)),
         hits(r.GetCounter(name + ".hits")),
         late(r.GetCounter(name + ".late")),
-        unused(r.GetCounter(name + ".unused")) {}
+        unused(r.GetCounter(name + ".unused")),
+        dropped(r.GetCounter(name + ".dropped")),
+        observer(o) {}
+
+  void Used(bool waited) {
+    hits.Add();
+    if (waited) late.Add();
+    if (observer != nullptr) observer->OnUsed(1);
+  }
+  void Wasted() {
+    unused.Add();
+    if (observer != nullptr) observer->OnWasted(1);
+  }
+  void Dropped() {
+    dropped.Add();
+    if (observer != nullptr) observer->OnDropped(1);
+  }
 
   base::Counter& issued;
-  base::Counter& hits;    // a mutator touched the page before it left
-  base::Counter& late;    // ... of these, those that had not arrived yet
-  base::Counter& unused;  // it left, or died, untouched
+  base::Counter& hits;            // a mutator touched the page before it left
+  base::Counter& late;            // ... of these, those that had not arrived yet
+  base::Counter& unused;          // it left or died untouched
+  base::Counter& dropped;         // it was given up on its way, lost or damaged
+  EarlyObserver* const observer;  // null: nobody wants to know
 };
 
 struct PagerMetrics {
-  explicit PagerMetrics(base::Registry& r)
+  explicit PagerMetrics(base::Registry& r, EarlyObserver* prefetched = nullptr)
       : demand_mutator(r.GetCounter("fetch.demand.mutator")),
         demand_collector(r.GetCounter("fetch.demand.collector")),
         trace(r.GetCounter("fetch.trace")),
-        prefetch(r, "prefetch"),
+        prefetch(r, "prefetch", prefetched),
         hint(r, "hint"),
         lookahead(r, "lookahead"),
         post_conflicts(r.GetCounter("fetch.post_conflicts")),

@@ -11,13 +11,16 @@
 #include "rdma/fabric.h"
 #include "runtime/base/backoff.h"
 #include "runtime/base/clock.h"
+#include "runtime/swap/observers.h"
 
 namespace tandem::swap {
 
 class Port {
  public:
-  Port(std::unique_ptr<rdma::Channel> channel, uint64_t timeout_ns)
-      : channel_(std::move(channel)), timeout_ns_(timeout_ns) {}
+  // `observer` is told of the thread's accesses; null: nobody is.
+  Port(std::unique_ptr<rdma::Channel> channel, uint64_t timeout_ns,
+       std::unique_ptr<AccessObserver> observer = nullptr)
+      : channel_(std::move(channel)), timeout_ns_(timeout_ns), observer_(std::move(observer)) {}
 
   // A far side that lets this many time-outs in a row pass is taken for lost.
   static constexpr uint32_t kMaxTimeouts = 20;
@@ -36,6 +39,7 @@ class Port {
   bool Finish(uint64_t& retries, Idle&& idle);
 
   bool busy() const { return busy_; }
+  AccessObserver* observer() const { return observer_.get(); }
 
   // Marks the port in use for a scope; a fault handler that interrupts it uses another port.
   class InUse {
@@ -57,6 +61,7 @@ class Port {
 
   std::unique_ptr<rdma::Channel> channel_;
   const uint64_t timeout_ns_;
+  const std::unique_ptr<AccessObserver> observer_;
   rdma::Transfer transfer_;
   volatile bool busy_ = false;  // volatile: read by a signal handler of the same thread
 };

@@ -45,6 +45,7 @@ struct Options {
   std::string road = "move";
   std::string fabric = "emulated:rdma40,loss=0.0005,delay=0.005,damage=0.0005,timeout_ms=5";
   std::string order = "lifo";
+  std::string prefetcher = "none";
   unsigned tracers = 2;
   unsigned mutators = 4;
 #ifdef TANDEM_SANITIZER
@@ -59,14 +60,15 @@ struct Options {
 Options g_options;
 
 [[noreturn]] void Violation(const char* what, uint64_t a = 0, uint64_t b = 0) {
-  std::fprintf(stderr,
-               "stress: VIOLATION: %s (%" PRIu64 ", %" PRIu64
-               ")\nstress: again with: stress_test --seconds %g --seed %" PRIu64
-               " --road %s --fabric %s --tracers %u --order %s --mutators %u --heap %" PRIu64
-               " --local %" PRIu64 "\n",
-               what, a, b, g_options.seconds, g_options.seed, g_options.road.c_str(),
-               g_options.fabric.c_str(), g_options.tracers, g_options.order.c_str(),
-               g_options.mutators, g_options.heap, g_options.local);
+  std::fprintf(
+      stderr,
+      "stress: VIOLATION: %s (%" PRIu64 ", %" PRIu64
+      ")\nstress: again with: stress_test --seconds %g --seed %" PRIu64
+      " --road %s --fabric %s --tracers %u --order %s --prefetcher %s --mutators %u --heap %" PRIu64
+      " --local %" PRIu64 "\n",
+      what, a, b, g_options.seconds, g_options.seed, g_options.road.c_str(),
+      g_options.fabric.c_str(), g_options.tracers, g_options.order.c_str(),
+      g_options.prefetcher.c_str(), g_options.mutators, g_options.heap, g_options.local);
   std::_Exit(1);
 }
 
@@ -316,6 +318,10 @@ class Worker {
           element = Pick(Random(4));
         }
       }
+    } else if (lot < 830) {  // hints: of far and of local, perhaps of null
+      Object* object = Pick(Random(20));
+      if (object == nullptr) return;
+      for (const auto& r : object->references) mutator_->Prefetch(r);
     } else if (lot < 880) {  // a long checked walk
       for (int i = 0; i < 5; ++i) Pick(30);
     } else if (lot < 910) {
@@ -326,7 +332,11 @@ class Worker {
       if (Random(2) == 0) {
         Pin(blob);
       } else {
-        mutator_->FetchRange(blob->data(), blob->length() * 8);
+        if (Random(4) == 0) {
+          mutator_->PrefetchRange(blob->data(), blob->length() * 8);
+        } else {
+          mutator_->FetchRange(blob->data(), blob->length() * 8);
+        }
         CheckBlob(blob, true);
       }
     } else if (lot < 950) {  // hand over
@@ -373,7 +383,8 @@ class Worker {
 [[noreturn]] void Usage(const std::string& problem) {
   std::fprintf(stderr,
                "stress_test: %s; valid are --seconds N --seed N --road move|copy --fabric URL "
-               "--tracers N --order NAME --mutators N --heap BYTES[K|M|G] --local BYTES[K|M|G]\n",
+               "--tracers N --order NAME --prefetcher NAME --mutators N --heap BYTES[K|M|G] "
+               "--local BYTES[K|M|G]\n",
                problem.c_str());
   std::exit(2);
 }
@@ -416,6 +427,8 @@ void Parse(int argc, char** argv) {
       o.fabric = value;
     else if (name == "--order")
       o.order = value;
+    else if (name == "--prefetcher")
+      o.prefetcher = value;
     else if (name == "--tracers")
       o.tracers = static_cast<unsigned>(Number(name, value));
     else if (name == "--mutators")
@@ -444,6 +457,7 @@ int Main(int argc, char** argv) {
                     .fabric = o.fabric,
                     .order = o.order,
                     .tracer_threads = o.tracers,
+                    .prefetcher = o.prefetcher,
                     .use_move = o.road == "move",
                     .on_lost_page = [](const tandem::LostPage& p) { Violation(p.reason); },
                     .verify = true});
@@ -489,9 +503,9 @@ int Main(int argc, char** argv) {
     std::printf("stress: ok, %" PRIu64 " operations, %" PRIu64 " finalized, heap full %" PRIu64
                 " times, %" PRIu64 " walked at the end;",
                 shared.operations.load(), g_finalized.load(), shared.full.load(), left);
-    for (const char* name :
-         {"gc.cycles", "gc.verified_objects", "fetch.demand.mutator", "fetch.demand.collector",
-          "evict.writeback", "fabric.faults_injected"}) {
+    for (const char* name : {"gc.cycles", "gc.verified_objects", "fetch.demand.mutator",
+                             "fetch.demand.collector", "fetch.prefetch", "prefetch.hits",
+                             "fetch.hint", "evict.writeback", "fabric.faults_injected"}) {
       std::printf(" %s %" PRIu64, name, counters[name]);
     }
     std::printf("\n");

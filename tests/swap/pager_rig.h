@@ -43,6 +43,7 @@ struct RigOptions {
   bool use_move = true;
   bool protect_dead = false;
   LostHandler on_lost = {};
+  EarlyObserver* prefetched = nullptr;
 };
 
 class PagerRig {
@@ -116,6 +117,31 @@ class PagerRig {
   uint64_t ReadBytes() const { return Sum(fabric_->Stats().read_bytes); }
   uint64_t WrittenBytes() const { return Sum(fabric_->Stats().written_bytes); }
 
+  // Leaves the evictor idle, with as many frames free as it ever makes.
+  void MakeRoom() {
+    const Budget& budget = pager_->budget();
+    const size_t low = Evictor::LowWatermark(budget);
+    while (budget.free() >= low) Press();
+    EXPECT_TRUE(Eventually([&] { return budget.free() >= 2 * low; }));
+  }
+  // Lands all that is in flight.
+  void LandAll() {
+    EXPECT_TRUE(Eventually([&] {
+      pager_->arrivals().Land();
+      return pager_->arrivals().in_flight() == 0;
+    }));
+  }
+  // Pages brought in early for one asker, here and not used yet.
+  size_t UnusedPages(const EarlyMetrics& early) {
+    size_t count = 0;
+    for (PageIndex page = 0; page < pager_->table().used(); ++page) {
+      const PageState seen = StateOf(page);
+      count += Residency(seen) == kLocal && (seen & kPrefetched) != 0 &&
+               &metrics().EarlyFor(seen) == &early;
+    }
+    return count;
+  }
+
   // Pages of the heap that are in this process's memory, as the kernel counts.
   size_t ResidentPages() {
     std::vector<unsigned char> resident(pager_->table().pages());
@@ -131,7 +157,8 @@ class PagerRig {
             .local_pages = options.local_pages,
             .use_move = options.use_move,
             .protect_dead = options.protect_dead,
-            .on_lost = options.on_lost};
+            .on_lost = options.on_lost,
+            .prefetched = options.prefetched};
   }
   static uint64_t Sum(const uint64_t (&lanes)[rdma::kLaneCount]) {
     uint64_t sum = 0;
@@ -150,7 +177,8 @@ class PagerRig {
 // A thread's own port, bound for a scope.
 class BoundPort {
  public:
-  explicit BoundPort(Pager& pager) : pager_(pager), port_(std::move(pager.OpenPort().value())) {
+  explicit BoundPort(Pager& pager, std::unique_ptr<AccessObserver> observer = nullptr)
+      : pager_(pager), port_(std::move(pager.OpenPort(std::move(observer)).value())) {
     pager_.BindThread(*port_);
   }
   ~BoundPort() { pager_.UnbindThread(); }

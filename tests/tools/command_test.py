@@ -219,6 +219,23 @@ class CommandTest(unittest.TestCase):
         self.assertTrue(never["options"]["only_when_full"])
         self.assertEqual(usual["checksum"], never["checksum"])
 
+    def test_the_answer_is_the_same_with_each_prefetcher(self):
+        listed = self.tandem("list").stdout
+        section = listed[listed.index("prefetchers:\n"):listed.index("fabrics:\n")]
+        names = [line.split()[0] for line in section.splitlines()[1:]]
+        self.assertIn("leap", names)
+        checksums = set()
+        for name in names:
+            result = self.word_count("--local", "512K", "--prefetcher", name)
+            checksums.add(result["checksum"])
+            counters = result["counters"]
+            self.assertEqual(result["options"]["prefetcher"], name)
+            self.assertGreaterEqual(counters["fetch.prefetch"], counters["prefetch.hits"] +
+                                    counters["prefetch.unused"] + counters["prefetch.dropped"])
+            if name == "none":
+                self.assertEqual(counters["fetch.prefetch"], 0)
+        self.assertEqual(len(checksums), 1)
+
     def test_word_count_writes_its_counts(self):
         self.word_count("--output", self.path("counts"))
         self.assertEqual(self.read("counts"),
