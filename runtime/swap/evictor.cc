@@ -17,6 +17,13 @@ namespace tandem::swap {
 namespace {
 
 constexpr size_t kMaxBatch = 64;
+// A mutator that evicts is held up meanwhile.
+constexpr size_t kBatchHere = 16;
+// Eviction by mutators costs them time that the thread's costs another processor: it must be worth
+// it.
+constexpr uint64_t kGainPercent = 125;
+constexpr uint32_t kTryTheOther = 512;
+constexpr uint64_t kDearestNs = 50'000;
 // Writes queued or in flight. The rest of the slots is for fetches: since only the holder of the
 // lock polls writes, it must never wait for a slot that one of them has.
 constexpr size_t kMaxWrites = Staging::kSlots / 4;
@@ -76,6 +83,25 @@ void Evictor::Wake() {
   base::FutexWake(wakeups_, 1);
 }
 
+void Evictor::RelieveNow() {
+  const uint64_t here = here_cost_.ns_a_page();
+  const uint64_t thread = thread_cost_.ns_a_page();
+  // Each way is tried now and then, also when the other looks better. Relaxed: only a turn.
+  const uint32_t turn = reliefs_.fetch_add(1, std::memory_order_relaxed);
+  const bool here_is_better = here != 0 && thread != 0 && kGainPercent * here < 100 * thread;
+  const bool try_the_other = turn % kTryTheOther == 0;
+  if (here_is_better != try_the_other && TryEvict()) return;
+  Wake();
+}
+
+void Evictor::Cost::Note(uint64_t ns, size_t pages) {
+  if (pages == 0) return;
+  // A thread that lost its processor in between says nothing about eviction.
+  const uint64_t sample = std::min(ns / pages, kDearestNs);
+  const uint64_t before = ns_a_page();
+  ns_a_page_.store(before == 0 ? sample : (7 * before + sample) / 8, std::memory_order_relaxed);
+}
+
 void Evictor::ThreadMain() {
   while (!stop_.load(std::memory_order_relaxed)) {  // a late look costs one more round
     const uint32_t seen = wakeups_.load();
@@ -84,7 +110,9 @@ void Evictor::ThreadMain() {
       size_t progress = 0;
       bool idle = false;
       if (TryLock()) {
-        if (parts_.budget.free() < high_ && !lost()) progress = EvictBatch();
+        if (parts_.budget.free() < high_ && !lost()) {
+          progress = EvictBatch(parts_.batch, thread_cost_);
+        }
         progress += PollWrites();
         idle = parts_.budget.free() >= high_ && in_flight_ == 0 && post_head_ == post_tail_;
         Unlock();
@@ -108,7 +136,7 @@ void Evictor::ThreadMain() {
 bool Evictor::TryEvict() {
   if (!TryLock()) return false;
   if (!lost()) {
-    EvictBatch();
+    EvictBatch(std::min(parts_.batch, kBatchHere), here_cost_);
     PollWrites();
     parts_.metrics.by_mutator.Add();
   }
@@ -116,10 +144,17 @@ bool Evictor::TryEvict() {
   return true;
 }
 
-size_t Evictor::EvictBatch() {
-  if (in_flight_ + (post_tail_ - post_head_) + parts_.batch > kMaxWrites) return 0;
+size_t Evictor::EvictBatch(size_t most, Cost& cost) {
+  const uint64_t start = base::NowNs();
+  const size_t n = EvictBatch(most);
+  cost.Note(base::NowNs() - start, n);
+  return n;
+}
+
+size_t Evictor::EvictBatch(size_t most) {
+  if (in_flight_ + (post_tail_ - post_head_) + most > kMaxWrites) return 0;
   Victim victims[kMaxBatch];
-  const size_t chosen = replacement_->Select(parts_.table, std::span(victims, parts_.batch));
+  const size_t chosen = replacement_->Select(parts_.table, std::span(victims, most));
   size_t n = 0;
   for (size_t i = 0; i < chosen; ++i) {
     const PageIndex page = victims[i].page;

@@ -5,6 +5,11 @@
 // store is lost), give the frames back, and write the dirty ones while the next batch is chosen.
 // A mutator that finds no frame runs a batch by itself.
 //
+// Whose work is cheaper depends on the machine. Unmapping has the TLBs of all other processors
+// flushed that run this process, and where such an interrupt is dear (many virtual machines: 5 to
+// 10 us), a thread of its own makes every page cost two of them. So both ways are timed, and when
+// frames run short the cheaper one is taken (*relief*).
+//
 // All eviction happens under one lock, on one channel: writes to one page cannot overtake each
 // other, and a page whose write is in flight is not evicted again before it completed. The lock
 // is only ever tried by threads that need a frame, and its holder touches no heap memory, so no
@@ -53,10 +58,14 @@ class Evictor {
           std::unique_ptr<Replacement> replacement);
   ~Evictor();  // stops the thread; writes in flight are abandoned
 
-  // Tells the thread that frames are (about to be) short. Cheap; async-signal-safe.
+  // To be called after frames were taken, with nothing held: sees to it that there will be more.
+  // Wakes the thread, or evicts a few pages here. Async-signal-safe.
+  void Relieve() {
+    if (FramesAreShort()) RelieveNow();
+  }
+  // Has the thread go on. Cheap; async-signal-safe.
   void Wake();
-  bool FramesAreShort() const { return parts_.budget.free() < low_; }
-  // Free frames below this are short.
+  // Free frames below this are short: time to evict.
   static size_t LowWatermark(const Budget& budget) {
     return std::clamp<size_t>(budget.limit() / 32, 4, 256);
   }
@@ -85,10 +94,23 @@ class Evictor {
     uint64_t deadline_ns = 0;  // under the lock; 0: not in flight
   };
 
+  // The mean cost of a page of late, for one of the two ways. Written under the lock.
+  class Cost {
+   public:
+    void Note(uint64_t ns, size_t pages);
+    uint64_t ns_a_page() const { return ns_a_page_.load(std::memory_order_relaxed); }
+
+   private:
+    std::atomic<uint64_t> ns_a_page_{0};  // relaxed: a statistic
+  };
+
+  bool FramesAreShort() const { return parts_.budget.free() < low_; }
+  void RelieveNow();
   void StartThread();
   void ThreadMain();
   // The following need the lock.
-  size_t EvictBatch();
+  size_t EvictBatch(size_t most, Cost& cost);
+  size_t EvictBatch(size_t most);
   void UnmapRun(PageIndex first, SlotRun slots);
   void Leave(PageIndex page, uint32_t slot);
   void QueueWrite(uint32_t slot);
@@ -118,6 +140,10 @@ class Evictor {
   size_t in_flight_ = 0;
   uint64_t next_timeout_check_ns_ = 0;
   uint32_t overdue_checks_ = 0;  // in a row, without a completion in between
+
+  Cost thread_cost_;  // of batches that the thread evicts
+  Cost here_cost_;    // of those that a mutator does
+  std::atomic<uint32_t> reliefs_{0};
 
   std::atomic<uint32_t> wakeups_{0};
   std::atomic<bool> asleep_{false};

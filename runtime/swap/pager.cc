@@ -88,10 +88,7 @@ StatusOr<std::unique_ptr<Pager>> Pager::Create(PagerOptions options, rdma::Fabri
                     .move = pager->move_,
                     .reserve = Evictor::LowWatermark(*pager->budget_) / 2,
                     .timeout_ns = fabric.TimeoutNs(),
-                    .took_frames =
-                        [p = pager.get()] {
-                          if (p->evictor_->FramesAreShort()) p->evictor_->Wake();
-                        }},
+                    .took_frames = [p = pager.get()] { p->evictor_->Relieve(); }},
       std::move(*reads));
   auto channel = fabric.OpenChannel();
   if (!channel.ok()) return channel.status();
@@ -127,7 +124,7 @@ Status Pager::Extend(PageIndex end) {
 
 size_t Pager::TakeFrames(size_t want) {
   size_t got = budget_->TryTake(want);
-  if (evictor_->FramesAreShort()) evictor_->Wake();
+  evictor_->Relieve();
   if (got > 0) return got;
   const uint64_t start = base::NowNs();
   for (base::Backoff backoff;; backoff.Pause()) {
