@@ -427,10 +427,11 @@ void Pager::Lost(const void* address, const char* reason) {
   base::Fatal(reason);
 }
 
-void Pager::BindThread(Port& port) {
+void Pager::BindThread(Port& port, Cause cause) {
   for (Binding& b : t_bindings) {
     if (b.pager != nullptr) continue;
     b.port = &port;
+    b.cause = cause;
     b.pager = this;
     return;
   }
@@ -452,7 +453,7 @@ Pager::Binding* Pager::FindBinding(uintptr_t address) {
 void Pager::ServeAccess(uintptr_t address) {
   const PageIndex page = table_->PageOf(address);
   if (Binding* binding = FindBinding(address); binding != nullptr && !binding->port->busy()) {
-    MakeLocal(page, *binding->port, Cause::kMutator);
+    MakeLocal(page, *binding->port, binding->cause);
     return;
   }
   for (base::Backoff backoff; spare_locked_.exchange(true, std::memory_order_acquire);) {

@@ -119,13 +119,14 @@ class Pager {
 
   // Lets the fault handler find this thread's port, and takes that back. A thread that is bound to
   // eight pagers already is served over the spare port.
-  void BindThread(Port& port);
+  void BindThread(Port& port, Cause cause = Cause::kMutator);
   void UnbindThread();
 
   // The pager and port of this thread's binding whose heap holds `address`; null if none.
   struct Binding {
     Pager* pager = nullptr;
     Port* port = nullptr;
+    Cause cause = Cause::kMutator;
   };
   static Binding* FindBinding(uintptr_t address);
 

@@ -136,7 +136,7 @@ void Collector::StepEnd() {
 }
 
 void Collector::ThreadMain() {
-  space_.pager.BindThread(tracers_[0]->port());
+  space_.pager.BindThread(tracers_[0]->port(), swap::Cause::kCollector);
   while (true) {
     bool stepping = false;
     {
@@ -160,7 +160,7 @@ void Collector::ThreadMain() {
 
 void Collector::HelperMain(unsigned index) {
   Tracer& tracer = *tracers_[index];
-  space_.pager.BindThread(tracer.port());
+  space_.pager.BindThread(tracer.port(), swap::Cause::kCollector);
   uint64_t session = 0;
   while (true) {
     {

@@ -7,6 +7,7 @@ namespace {
 
 constexpr size_t kShareAbove = 128;  // references that a tracer keeps rather than share
 constexpr size_t kShareBatch = 256;
+constexpr size_t kReadAhead = 32;  // pages of a large object
 
 }  // namespace
 
@@ -95,11 +96,40 @@ void Tracer::TraceObject(Grey grey) {
   if (type == nullptr) return;  // being born: it has no references yet
   cursor_ = edges_.data();
   parent_ = grey.tag();
+  if (!internal::IsSmallHeader(header)) BeginLarge(object);
   type->trace(reinterpret_cast<const void*>(grey.reference()), this);
+  large_end_ = 0;
   if (cursor_ != edges_.data()) Overflow();
 }
 
+void Tracer::BeginLarge(uintptr_t object) {
+  constexpr int kPageGranules = base::kPageShift - heap::kGranuleShift;
+  const heap::SideTables& tables = space_.tables;
+  const size_t limit = space_.pager.table().used() << kPageGranules;
+  const size_t last = tables.FindEnd(tables.GranuleOf(object), limit);
+  if (last == SIZE_MAX) return;  // being born
+  large_at_ = object;
+  large_next_ = space_.PageOf(object) + 1;
+  large_end_ = (last >> kPageGranules) + 1;
+  ReadAhead();
+}
+
+void Tracer::ReadAhead() {
+  const swap::PageIndex goal = std::min(large_end_, space_.PageOf(large_at_) + kReadAhead);
+  // A good many at once, or the last ones.
+  if (goal < large_next_ + kReadAhead / 2 && goal != large_end_) return;
+  std::array<swap::PageIndex, kReadAhead> pages;
+  size_t n = 0;
+  for (auto page = large_next_; page < goal && n < pages.size(); ++page) pages[n++] = page;
+  if (n == 0) return;
+  large_next_ += space_.pager.arrivals().Post({pages.data(), n}, swap::Purpose::kTrace);
+}
+
 void Tracer::Overflow() {
+  if (large_end_ != 0) {
+    large_at_ += sizeof(uintptr_t) * static_cast<size_t>(cursor_ - edges_.data());
+    ReadAhead();
+  }
   order_->Push({edges_.data(), cursor_}, parent_);
   cursor_ = edges_.data();
 }

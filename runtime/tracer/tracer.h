@@ -3,8 +3,9 @@
 // Belongs to one collector thread. Per reference: test and set the mark, in a side table, without
 // touching the object's page; a leaf is done with that; of any other object the page is made
 // local (a demand fetch of the collector's, unless its order would rather wait) and its Trace
-// method run. Marking is bound by memory latency, so marks are prefetched for a batch of
-// references, and what proves unmarked waits in a short queue while its header is prefetched.
+// method run; further pages of a large object are read ahead of it. Marking is bound by memory
+// latency, so marks are prefetched for a batch of references, and what proves unmarked waits in a
+// short queue while its header is prefetched.
 #pragma once
 
 #include <array>
@@ -78,6 +79,8 @@ class Tracer final : public Visitor {
   void Drain(size_t budget);
   void MarkBatch(std::span<Grey> greys);
   void TraceObject(Grey grey);
+  void BeginLarge(uintptr_t object);
+  void ReadAhead();
   void Share();
 
   heap::Space& space_;
@@ -88,6 +91,11 @@ class Tracer final : public Visitor {
   Ahead ahead_;
   std::array<uintptr_t, 256> edges_;
   Tag parent_ = 0;  // of the object that is being traced
+  // Of an object of several pages that is being traced: where its trace function is by now, if it
+  // goes through the references one after the other, and which of its pages to read next.
+  uintptr_t large_at_ = 0;
+  swap::PageIndex large_next_ = 0;
+  swap::PageIndex large_end_ = 0;  // 0: it is not large
   std::vector<WeakSlot> weak_;
   uint64_t marked_ = 0;
 };

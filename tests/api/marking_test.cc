@@ -491,6 +491,31 @@ TEST(Marking, ReachesObjectsOnlyThroughFarPages) {
   }
 }
 
+TEST(Marking, ReadsTheFarPagesOfALargeArrayAheadOfTracingIt) {
+  for (const char* order : {"lifo", "lineup"}) {
+    auto options = QuietAndFar();
+    options.order = order;
+    options.local_bytes = 1 << 20;  // room to read ahead
+    options.verify = false;         // which fetches as well
+    auto heap = MakeHeap(options);
+    Mutator mutator(*heap);
+    constexpr size_t kLength = 400'000;  // 782 pages of references
+    Persistent<Array<Member<Node>>> array(*heap, Array<Member<Node>>::Make(mutator, kLength));
+    for (size_t i = 0; i < kLength; i += 1000) {
+      (*array)[i] = MakeGarbageCollected<Node>(mutator, i);
+      // So that there is something to be read on every page.
+      for (size_t j = i + 1; j < i + 1000; ++j) (*array)[j] = (*array)[i];
+    }
+    PushOut(mutator);
+    ScrubStack();
+    heap->Collect();
+    auto counters = heap->Counters();
+    EXPECT_GT(counters["fetch.trace"], 500u) << order;
+    EXPECT_LT(counters["fetch.demand.collector"], 250u) << order;
+    for (size_t i = 0; i < kLength; i += 1000) ASSERT_EQ((*array)[i]->value, i);
+  }
+}
+
 TEST(Marking, AtEveryNthAllocationLosesNothing) {
   auto options = QuietAndFar();
   options.collect_every = 7;

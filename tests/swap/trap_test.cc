@@ -36,6 +36,19 @@ TEST_P(TrapTest, AnAccessWithoutABarrierBringsThePageIn) {
   EXPECT_EQ(rig.StateOf(0), kLocal);
 }
 
+TEST_P(TrapTest, AnAccessOfTheCollectorIsNotTakenForOneOfAMutator) {
+  PagerRig rig(Options());
+  rig.Fill(0, 1);
+  rig.Evict(0);
+  rig.pager().UnbindThread();
+  rig.pager().BindThread(rig.port(), Cause::kCollector);
+  const uint64_t by_mutators = rig.metrics().demand_mutator.Value();
+  EXPECT_TRUE(rig.Holds(0, 1));
+  EXPECT_EQ(rig.metrics().demand_collector.Value(), 1u);
+  EXPECT_EQ(rig.metrics().demand_mutator.Value(), by_mutators);
+  EXPECT_EQ(rig.StateOf(0), kLocal | kUntouched | kCold);
+}
+
 TEST_P(TrapTest, TheFaultHandlerKeepsErrno) {
   PagerRig rig(Options());
   rig.Fill(0, 1);

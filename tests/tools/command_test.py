@@ -211,9 +211,10 @@ class CommandTest(unittest.TestCase):
         self.assertFalse(other["options"]["move"])
 
     def test_a_heap_that_collects_only_when_full_and_never_is_does_not_collect(self):
-        options = ["binary-trees", "--scale", "tiny", "--local", "100%"]
-        usual = self.run_json(*options, "--heap", "8M")
-        never = self.run_json(*options, "--heap", "1G", "--only-when-full")
+        # Allocates its heap several times over, so that cycles must end before the run does.
+        options = ["binary-trees", "--scale", "small", "--local", "100%"]
+        usual = self.run_json(*options, "--heap", "64M")
+        never = self.run_json(*options, "--heap", "4G", "--only-when-full")
         self.assertGreater(usual["counters"]["gc.cycles"], 0)
         self.assertEqual(never["counters"]["gc.cycles"], 0)
         self.assertTrue(never["options"]["only_when_full"])

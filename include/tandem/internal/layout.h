@@ -46,6 +46,10 @@ inline Header MakeHeader(const TypeInfo* type, size_t bytes) {
   return (reinterpret_cast<uintptr_t>(type) & kTypeMask) |
          (granules <= 0xffff ? granules << 48 : 0);
 }
+inline bool IsSmallHeader(Header h) {
+  const uint64_t granules = h >> 48;
+  return granules != 0 && granules <= kSmallBytes / kGranuleBytes;
+}
 inline const TypeInfo* TypeOfHeader(Header h) {
   return reinterpret_cast<const TypeInfo*>(h & kTypeMask);
 }
