@@ -21,6 +21,7 @@
 #include "bench/bench_heap.h"
 #include "rdma/fabric.h"
 #include "runtime/base/clock.h"
+#include "runtime/swap/clock_replacement.h"
 #include "runtime/swap/evictor.h"
 #include "runtime/swap/page_hash.h"
 #include "tandem/array.h"

@@ -8,6 +8,7 @@
 #include "runtime/mutator_impl.h"
 #include "runtime/prefetch/early_reader.h"
 #include "runtime/prefetch/prefetcher.h"
+#include "runtime/swap/replacement.h"
 #include "runtime/tracer/order.h"
 #include "tandem/persistent.h"
 
@@ -46,6 +47,7 @@ StatusOr<std::unique_ptr<HeapImpl>> HeapImpl::Create(const HeapOptions& options)
   };
   auto pager = swap::Pager::Create({.heap_bytes = bytes,
                                     .local_pages = local_pages,
+                                    .replacement = options.replacement,
                                     .use_move = options.use_move,
                                     .protect_dead = options.protect_dead,
                                     .on_lost = std::move(on_lost),
@@ -162,6 +164,7 @@ Components ListComponents() {
   Components all;
   for (const auto& o : tracer::ListOrders()) all.orders.push_back({o.name, o.summary});
   for (const auto& p : prefetch::ListPrefetchers()) all.prefetchers.push_back({p.name, p.summary});
+  for (const auto& r : swap::ListReplacements()) all.replacements.push_back({r.name, r.summary});
   for (const auto& f : rdma::ListFabrics()) all.fabrics.push_back({f.name, f.summary});
   return all;
 }

@@ -61,6 +61,8 @@ void AddRunOptions(RunRequest& request, Options& options) {
                [&request] { return OptionValue(request.order); }});
   options.AddCount("tracers", "Threads of the collector", &request.tracers, 1, 64);
   options.AddChoice("prefetcher", "Prefetcher", &request.prefetcher, NamesOf(valid.prefetchers));
+  options.AddChoice("replacement", "Which local pages leave first", &request.replacement,
+                    NamesOf(valid.replacements));
   options.Add({"fabric", "Where far pages go, see `tandem list`", "NAME", false, true,
                [&request](const std::vector<std::string>& values) {
                  request.fabric = values[0];
@@ -194,7 +196,7 @@ StatusOr<Request> ParseCommandLine(int argc, char** argv) {
   for (const auto& syntax : syntaxes) syntax->AddTo(run);
 
   CLI::App* list = app.add_subcommand(
-      "list", "Name the workloads, orders of tracing, prefetchers and fabrics there are");
+      "list", "Name the workloads, orders of tracing, policies and fabrics there are");
   list->footer("Example: tandem list");
   list->allow_extras();
 

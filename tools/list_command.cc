@@ -32,6 +32,7 @@ std::string DescribeChoices() {
   AppendSection(text, "workloads", workloads);
   AppendSection(text, "orders", components.orders);
   AppendSection(text, "prefetchers", components.prefetchers);
+  AppendSection(text, "replacements", components.replacements);
   AppendSection(text, "fabrics", components.fabrics);
   return text;
 }

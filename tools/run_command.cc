@@ -43,6 +43,7 @@ HeapOptions HeapOptionsFor(const RunRequest& request) {
   options.order = request.order;
   options.tracer_threads = static_cast<unsigned>(request.tracers);
   options.prefetcher = request.prefetcher;
+  options.replacement = request.replacement;
   options.use_move = request.use_move;
   options.automatic = !request.only_when_full;
   options.on_lost_page = ExitOnLostPage;

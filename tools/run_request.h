@@ -21,6 +21,7 @@ struct RunRequest {
   std::string order = HeapOptions().order;
   std::string fabric = HeapOptions().fabric;
   std::string prefetcher = HeapOptions().prefetcher;
+  std::string replacement = HeapOptions().replacement;
   bool use_move = true;
   bool only_when_full = false;  // no cycle starts earlier
   bool json = false;

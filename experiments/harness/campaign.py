@@ -22,7 +22,8 @@ def unknown_names(experiment, known):
 
     configurations = {}
     for configuration in experiment.configurations:
-        for option, section in (("order", "orders"), ("prefetcher", "prefetchers")):
+        for option, section in (("order", "orders"), ("prefetcher", "prefetchers"),
+                                ("replacement", "replacements")):
             why = missing(option, section, configuration.options)
             if why:
                 configurations.setdefault(configuration.name, why)

@@ -48,6 +48,9 @@ struct HeapOptions {
   // Which far pages are brought in before anybody asks.
   std::string prefetcher = "none";
 
+  // Which local pages leave when frames are short.
+  std::string replacement = "clock";
+
   // A cycle starts so that it ends before the heap has grown by this factor over what was live
   // after the last one, or has reached heap_bytes.
   double growth = 2.0;
@@ -88,6 +91,7 @@ struct Component {
 struct Components {
   std::vector<Component> orders;
   std::vector<Component> prefetchers;
+  std::vector<Component> replacements;
   std::vector<Component> fabrics;
 };
 Components ListComponents();

@@ -90,20 +90,21 @@ StatusOr<std::unique_ptr<Pager>> Pager::Create(PagerOptions options, rdma::Fabri
                     .timeout_ns = fabric.TimeoutNs(),
                     .took_frames = [p = pager.get()] { p->evictor_->Relieve(); }},
       std::move(*reads));
+  auto replacement = MakeReplacement(pager->options_.replacement);
+  if (!replacement.ok()) return replacement.status();
   auto channel = fabric.OpenChannel();
   if (!channel.ok()) return channel.status();
-  pager->evictor_ =
-      std::make_unique<Evictor>(EvictorParts{.table = *pager->table_,
-                                             .staging = *pager->staging_,
-                                             .uffd = *pager->uffd_,
-                                             .budget = *pager->budget_,
-                                             .footprint = pager->footprint_,
-                                             .slabs = *pager->slabs_,
-                                             .arrivals = *pager->arrivals_,
-                                             .metrics = pager->metrics_,
-                                             .move = pager->move_,
-                                             .timeout_ns = fabric.TimeoutNs()},
-                                std::move(*channel), std::make_unique<ClockReplacement>());
+  pager->evictor_ = std::make_unique<Evictor>(EvictorParts{.table = *pager->table_,
+                                                           .staging = *pager->staging_,
+                                                           .uffd = *pager->uffd_,
+                                                           .budget = *pager->budget_,
+                                                           .footprint = pager->footprint_,
+                                                           .slabs = *pager->slabs_,
+                                                           .arrivals = *pager->arrivals_,
+                                                           .metrics = pager->metrics_,
+                                                           .move = pager->move_,
+                                                           .timeout_ns = fabric.TimeoutNs()},
+                                              std::move(*channel), std::move(*replacement));
   if (Status s = TrapRegistry::Add(*pager); !s.ok()) return s;
   return pager;
 }

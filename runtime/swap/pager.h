@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "rdma/fabric.h"
 #include "rdma/slab_map.h"
@@ -41,6 +42,7 @@ using LostHandler = std::function<void(const void* address, const char* reason)>
 struct PagerOptions {
   size_t heap_bytes = 0;   // a multiple of the page size
   size_t local_pages = 0;  // budget; at least kMinLocalPages
+  std::string replacement = "clock";
   bool use_move = true;
   bool protect_dead = false;
   LostHandler on_lost;

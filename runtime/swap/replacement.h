@@ -6,8 +6,12 @@
 
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "runtime/swap/page_table.h"
+#include "tandem/status.h"
 
 namespace tandem::swap {
 
@@ -25,15 +29,13 @@ class Replacement {
   virtual size_t Select(PageTable& table, std::span<Victim> victims) = 0;
 };
 
-// Second chance (CLOCK) over the software accessed bit: the hand passes over the pages in address
-// order, marks touched ones untouched and takes those that still are when it comes again. Dead
-// pages, prefetched pages that nobody used and pages that only the collector wanted go at once.
-class ClockReplacement final : public Replacement {
- public:
-  size_t Select(PageTable& table, std::span<Victim> victims) override;
+// Replacement policies by name: replacements.cc has the table. Errors list what is valid.
+StatusOr<std::unique_ptr<Replacement>> MakeReplacement(std::string_view name);
 
- private:
-  PageIndex hand_ = 0;
+struct ReplacementDescription {
+  std::string name;
+  std::string summary;
 };
+std::vector<ReplacementDescription> ListReplacements();
 
 }  // namespace tandem::swap

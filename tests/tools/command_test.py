@@ -79,7 +79,8 @@ class CommandTest(unittest.TestCase):
     def test_list_has_a_line_for_each_choice(self):
         lines = self.tandem("list").stdout.splitlines()
         titles = [line for line in lines if not line.startswith("  ")]
-        self.assertEqual(titles, ["workloads:", "orders:", "prefetchers:", "fabrics:"])
+        self.assertEqual(titles, ["workloads:", "orders:", "prefetchers:", "replacements:",
+                                  "fabrics:"])
         names = [line.split()[0] for line in lines if line.startswith("  ")]
         for name in WORKLOADS + ["lifo", "fifo", "none"]:
             self.assertIn(name, names)
@@ -222,7 +223,7 @@ class CommandTest(unittest.TestCase):
 
     def test_the_answer_is_the_same_with_each_prefetcher(self):
         listed = self.tandem("list").stdout
-        section = listed[listed.index("prefetchers:\n"):listed.index("fabrics:\n")]
+        section = listed[listed.index("prefetchers:\n"):listed.index("replacements:\n")]
         names = [line.split()[0] for line in section.splitlines()[1:]]
         self.assertIn("leap", names)
         checksums = set()

@@ -1,4 +1,4 @@
-#include "runtime/swap/replacement.h"
+#include "runtime/swap/clock_replacement.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
