@@ -7,14 +7,12 @@ std::unique_ptr<Workload> MakeWordCount();
 std::unique_ptr<Workload> MakeBinaryTrees();
 std::unique_ptr<Workload> MakePointerChase();
 std::unique_ptr<Workload> MakeLinkedLists();
+std::unique_ptr<Workload> MakeKeyValueStore();
 
 namespace {
 
 constexpr std::unique_ptr<Workload> (*kMakers[])() = {
-    MakeWordCount,
-    MakeBinaryTrees,
-    MakePointerChase,
-    MakeLinkedLists,
+    MakeWordCount, MakeBinaryTrees, MakePointerChase, MakeLinkedLists, MakeKeyValueStore,
 };
 
 }  // namespace

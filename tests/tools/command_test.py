@@ -16,11 +16,12 @@ import unittest
 
 TANDEM = ""
 TEXT = "The cat saw the dog, and the dog saw the cat.\n"
-WORKLOADS = ["wordcount", "binary-trees", "pointer-chase", "linked-lists"]
+WORKLOADS = ["wordcount", "binary-trees", "pointer-chase", "linked-lists", "kv"]
 TINY = {
     "binary-trees": ["--depth", "14"],
     "pointer-chase": ["--working-set", "4M"],
     "linked-lists": ["--length", "4096"],
+    "kv": ["--records", "8192"],
 }
 
 
@@ -106,6 +107,8 @@ class CommandTest(unittest.TestCase):
                 ("rdma40", ["run", "wordcount", "--fabric", "emulated:pigeon"]),
                 ("tiny, small, default", ["run", "wordcount", "--scale", "huge"]),
                 ("random, sequential", ["run", "pointer-chase", "--pattern", "zigzag"]),
+                ("a, b, c, d, e, f, update-insert", ["run", "kv", "--mix", "g"]),
+                ("valid are 1 to 64", ["run", "kv", "--threads", "65"]),
                 ("linux-doc, bible", ["run", "wordcount", "--corpus", "koran"])):
             with self.subTest(arguments):
                 self.assert_fails(2, expected, *arguments)

@@ -58,7 +58,9 @@ INSTANTIATE_TEST_SUITE_P(
             Case{"wordcount", "wordcount", {}}, Case{"binary_trees", "binary-trees", {}},
             Case{"random_chase", "pointer-chase", {{"pattern", {"random"}}, {"threads", {"2"}}}},
             Case{"sequential_chase", "pointer-chase", {{"pattern", {"sequential"}}}},
-            Case{"linked_lists", "linked-lists", {{"threads", {"2"}}}}),
+            Case{"linked_lists", "linked-lists", {{"threads", {"2"}}}},
+            Case{"kv_inserts", "kv", {{"mix", {"insert-update-read"}}, {"threads", {"2"}}}},
+            Case{"kv_scans", "kv", {{"mix", {"e"}}, {"distribution", {"uniform"}}}}),
         ::testing::Values(50, 25, 13), ::testing::Bool()),
     [](const ::testing::TestParamInfo<LocalMemoryTest::ParamType>& param) {
       return fmt::format("{}_{}_percent_{}", std::get<0>(param.param).name,
