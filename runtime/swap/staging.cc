@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "runtime/base/backoff.h"
+#include "runtime/base/check.h"
 
 namespace tandem::swap {
 namespace {
@@ -62,7 +63,9 @@ void Staging::Put(Bitmap& bitmap, SlotRun run) {
   while (run.count > 0) {
     const uint32_t bit = run.first % 64;
     const uint32_t count = std::min(run.count, 64 - bit);
-    bitmap[run.first / 64].fetch_or(RunMask(bit, count), std::memory_order_release);
+    const uint64_t mask = RunMask(bit, count);
+    const uint64_t before = bitmap[run.first / 64].fetch_or(mask, std::memory_order_release);
+    TANDEM_CHECK((before & mask) == 0, "a staging slot was given back twice");
     run.first += count;
     run.count -= count;
   }
