@@ -27,9 +27,8 @@ class Member {
  public:
   constexpr Member() = default;
   Member(std::nullptr_t) {}  // NOLINT: implicit, as for a raw pointer
-  Member(T* target) {
-    StoreFirst(reinterpret_cast<uintptr_t>(target));
-  }  // NOLINT: implicit, as for a raw pointer
+  // NOLINTNEXTLINE: implicit, as for a raw pointer
+  Member(T* target) { StoreFirst(reinterpret_cast<uintptr_t>(target)); }
   // Copying a reference does not touch its target's page.
   Member(const Member& other) { StoreFirst(other.slot_.load(std::memory_order_relaxed)); }
   Member& operator=(const Member& other) {

@@ -46,7 +46,7 @@ class AccessRing {
     }
     return n;
   }
-  // The tracer: forgets what was written so far.
+  // Forgets what was written so far. In a handshake's operation, which orders it with Take.
   void Clear() { taken_ = written_.load(std::memory_order_acquire); }
 
  private:

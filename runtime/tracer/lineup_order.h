@@ -5,7 +5,6 @@
 //                v                                   v
 //              GROUPS (by page, in side bitmaps) <---+
 //                |a mutator touched or fetched the page        -> READY --> traced
-//                |the page is about to leave local memory      -> READY
 //                |nothing else to do: read, many at once       -> IN FLIGHT --arrived--> READY
 //
 // 1. What is local is traced first, newest first, as `lifo` does.
