@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <thread>
 #include <variant>
@@ -11,6 +10,7 @@
 
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/options.h"
 
 namespace tandem::rdma {
 
@@ -18,14 +18,8 @@ namespace {
 
 // --- Options ---
 
-struct Key {
-  const char* name;
-  std::variant<uint64_t EmulatedOptions::*, double EmulatedOptions::*> field;
-  double min;
-  double max;
-};
-
 using O = EmulatedOptions;
+using Key = base::OptionKey<EmulatedOptions>;
 constexpr Key kKeys[] = {
     {"read_latency_ns", &O::read_latency_ns, 0, 10e9},
     {"write_latency_ns", &O::write_latency_ns, 0, 10e9},
@@ -42,17 +36,6 @@ constexpr Key kKeys[] = {
     {"die_after", &O::die_after, 1, 0x1p63},
 };
 
-template <typename T>
-bool ParseNumber(std::string_view text, double min, double max, T& number) {
-  T parsed{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
-  if (error != std::errc() || end != text.data() + text.size()) return false;
-  // Not the negation of what is outside: NaN is neither.
-  if (!(static_cast<double>(parsed) >= min && static_cast<double>(parsed) <= max)) return false;
-  number = parsed;
-  return true;
-}
-
 Status SetKey(EmulatedOptions& options, std::string_view name, std::string_view value) {
   if (name == "latency_ns") {
     Status status = SetKey(options, "read_latency_ns", value);
@@ -66,10 +49,7 @@ Status SetKey(EmulatedOptions& options, std::string_view name, std::string_view 
     return Status::InvalidArgument(
         fmt::format("emulated fabric: unknown key '{}'; valid are {}", OneLine(name), valid));
   }
-  const bool set =
-      std::visit([&](auto field) { return ParseNumber(value, key->min, key->max, options.*field); },
-                 key->field);
-  if (set) return Status::Ok();
+  if (base::SetOption(options, *key, value)) return Status::Ok();
   const bool whole = std::holds_alternative<uint64_t O::*>(key->field);
   return Status::InvalidArgument(
       fmt::format("emulated fabric: {}='{}' makes no sense; valid are {}numbers from {} to {}",

@@ -1,8 +1,6 @@
 // The registry of orders: a new one is a file, a line in kOrders, and a table of its options if
 // it has any.
-#include <charconv>
-#include <variant>
-
+#include "runtime/base/options.h"
 #include "runtime/tracer/fifo_order.h"
 #include "runtime/tracer/lifo_order.h"
 #include "runtime/tracer/lineup_order.h"
@@ -14,15 +12,7 @@ namespace {
 
 // --- Options ---
 
-template <typename Options>
-struct Key {
-  const char* name;
-  std::variant<uint64_t Options::*, double Options::*> field;
-  double min;
-  double max;
-};
-
-constexpr Key<MemlinerOptions> kMemlinerKeys[] = {
+constexpr base::OptionKey<MemlinerOptions> kMemlinerKeys[] = {
     {"max_depth", &MemlinerOptions::max_depth, 0, 64},
     {"deferrals_low", &MemlinerOptions::deferrals_low, 0, 1000},
     {"deferrals_middle", &MemlinerOptions::deferrals_middle, 0, 1000},
@@ -30,26 +20,16 @@ constexpr Key<MemlinerOptions> kMemlinerKeys[] = {
     {"free_low", &MemlinerOptions::free_low, 0, 1},
     {"free_high", &MemlinerOptions::free_high, 0, 1},
 };
-constexpr Key<LineupOptions> kLineupKeys[] = {
+constexpr base::OptionKey<LineupOptions> kLineupKeys[] = {
     {"max_depth", &LineupOptions::max_depth, 0, 64},
     {"window", &LineupOptions::window, 1, 64},
     {"stack", &LineupOptions::stack, 64, 1e9},
 };
 
-template <typename T>
-bool ParseNumber(std::string_view text, double min, double max, T& number) {
-  T parsed{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
-  if (error != std::errc() || end != text.data() + text.size()) return false;
-  // Not the negation of what is outside: NaN is neither.
-  if (!(static_cast<double>(parsed) >= min && static_cast<double>(parsed) <= max)) return false;
-  number = parsed;
-  return true;
-}
-
 // `text` is what stands behind an order's name: ",key=value,key=value".
 template <typename Options>
-Status ParseOptions(std::string_view text, std::span<const Key<Options>> keys, Options& options) {
+Status ParseOptions(std::string_view text, std::span<const base::OptionKey<Options>> keys,
+                    Options& options) {
   while (!text.empty()) {
     text.remove_prefix(1);
     const std::string_view item = text.substr(0, text.find(','));
@@ -58,12 +38,10 @@ Status ParseOptions(std::string_view text, std::span<const Key<Options>> keys, O
     const std::string_view value = item.substr(std::min(equals + 1, item.size()));
     std::string valid;
     bool set = false;
-    for (const Key<Options>& key : keys) {
+    for (const base::OptionKey<Options>& key : keys) {
       valid += (valid.empty() ? "" : ", ") + std::string(key.name);
       if (item.substr(0, equals) != key.name) continue;
-      set = std::visit(
-          [&](auto field) { return ParseNumber(value, key.min, key.max, options.*field); },
-          key.field);
+      set = base::SetOption(options, key, value);
       if (!set) {
         return Status::InvalidArgument("order option '" + std::string(item) +
                                        "' makes no sense: " + key.name + " must be from " +
