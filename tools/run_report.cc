@@ -32,7 +32,8 @@ json OptionsJson(const RunReport& report) {
                   {"fabric", request.fabric},
                   {"scale", request.scale},
                   {"move", request.use_move},
-                  {"only_when_full", request.only_when_full}};
+                  {"only_when_full", request.only_when_full},
+                  {"trace", request.trace}};
   for (const workloads::Option& option : request.workload->options().all()) {
     std::visit([&](const auto& value) { options[option.name] = value; }, option.value());
   }
