@@ -2,6 +2,7 @@
 
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/timeline.h"
 #include "runtime/mutator_impl.h"
 
 namespace tandem {
@@ -61,7 +62,9 @@ void* MutatorImpl::AllocateSlow(const TypeInfo* type, size_t bytes) {
     if (object || tries == kCollectionsBeforeGivingUp) break;
     const uint64_t start = base::NowNs();
     collector.Collect();
-    collector.metrics().stalls.Record(base::NowNs() - start);
+    const uint64_t end = base::NowNs();
+    collector.metrics().stalls.Record(end - start);
+    base::Trace(base::Span::kStall, start, end, bytes);
     object = TryAllocate(leaf, bytes, heap::Effort::kCheap);
   }
   if (!object) return nullptr;

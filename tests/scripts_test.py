@@ -1,4 +1,4 @@
-"""Tests of scripts/demo and bench/run against programs that only pretend."""
+"""Tests of scripts/demo, scripts/perf and bench/run against programs that only pretend."""
 
 import json
 import os
@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -45,6 +46,27 @@ else:
     if name == os.environ.get("FAKE_BROKEN"):
         result.update(error_occurred=True, error_message="no memory")
     print(json.dumps({{"context": {{}}, "benchmarks": [result]}}))
+"""
+
+FAKE_PERF = r"""#!/bin/sh
+case $1 in
+  stat)
+    if [ -n "$FAKE_FORBIDDEN" ]; then echo "No permission" >&2; exit 255; fi
+    case "$*" in
+      *-o*) printf '# started\n\n  12 page-faults\n' >"$3" ;;
+      *cycles*) if [ -z "$FAKE_HARDWARE" ]; then echo '<not supported>,,cycles' >&2; fi ;;
+    esac ;;
+  script)
+    if [ -n "$FAKE_EMPTY" ]; then exit 0; fi
+    printf 'tandem  7 \n\t  10 f<int>(a&&)\n\t  11 main\n\n'
+    printf 'tandem  7 \n\tffffffff81000000 ioctl\n'
+    printf '\t  12 tandem::swap::Pager::FetchPage\n\t  11 main\n\n'
+    printf 'mutator  8 \n\t  13 tandem::rdma::EmulatedChannel::Post\n'
+    printf '\t  14 tandem::swap::Evictor::EvictBatch\n'
+    printf '\t  12 tandem::swap::Pager::FetchPage\n\n'
+    printf 'tandem-evict  9 \n\t  14 tandem::swap::Evictor::EvictBatch\n\n'
+    printf 'tandem-collect  10 \n\t  15 tandem::tracer::Tracer::Drain\n\t  0 [unknown]\n\n' ;;
+esac
 """
 
 
@@ -176,8 +198,54 @@ class Bench(Scratch):
         self.assertIn("build first", empty.stderr)
 
 
+class Perf(Scratch):
+    def perf(self, *options, name="perf", **environment):
+        tandem = self.program("tandem", "#!/bin/sh\necho a summary\nexit ${{FAKE_FAILS:-0}}\n")
+        self.program("perf", FAKE_PERF)
+        return run([ROOT / "scripts/perf", "--tandem", tandem, "--perf", self.folder / name,
+                    "--out", self.folder / "out", *options], **environment)
+
+    def test_it_shows_shares_and_draws_a_flame_graph(self):
+        done = self.perf("wordcount", "--local", "13%")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("a summary", done.stdout)
+        self.assertIn("12 page-faults", done.stdout)
+        self.assertIn("no hardware counters", done.stderr)
+        rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()
+                if line.startswith(("mutator", "evictor", "collector"))}
+        # other, fetch, evict, mark, all
+        self.assertEqual(rows["mutator"], ["20.0", "20.0", "20.0", "-", "60.0"])
+        self.assertEqual(rows["evictor"], ["-", "-", "20.0", "-", "20.0"])
+        self.assertEqual(rows["collector"], ["-", "-", "-", "20.0", "20.0"])
+        picture = xml.etree.ElementTree.parse(self.folder / "out/flame.svg")
+        titles = [e.text for e in picture.iter("{http://www.w3.org/2000/svg}title")]
+        self.assertIn("mutator: 3 samples, 60.00 %", titles)
+        self.assertIn("f<int>(a&&): 1 samples, 20.00 %", titles)
+        stacks = (self.folder / "out/stacks.folded").read_text()
+        self.assertIn("mutator;main;tandem::swap::Pager::FetchPage;ioctl_[k] 1\n", stacks)
+        self.assertIn("collector;tandem::tracer::Tracer::Drain 1\n", stacks)
+
+    def test_hardware_counters_are_used_where_there_are_any(self):
+        done = self.perf("wordcount", FAKE_HARDWARE="yes")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("perf record -e cycles", done.stderr)
+
+    def test_what_is_missing_or_forbidden_is_one_line(self):
+        for expected, code, done in (
+                ("linux-perf", 1, self.perf("wordcount", name="nope")),
+                ("perf_event_paranoid", 1, self.perf("wordcount", FAKE_FORBIDDEN="yes")),
+                ("no samples", 1, self.perf("wordcount", FAKE_EMPTY="yes")),
+                ("a workload is missing", 2, self.perf())):
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(expected, done.stderr.splitlines()[-1])
+
+    def test_the_exit_code_of_a_run_that_fails_is_kept(self):
+        self.assertEqual(self.perf("wordcount", FAKE_FAILS="2").returncode, 2)
+
+
 class Options(unittest.TestCase):
-    SCRIPTS = ["scripts/setup", "scripts/test", "scripts/demo", "scripts/format", "scripts/tidy"]
+    SCRIPTS = ["scripts/setup", "scripts/test", "scripts/demo", "scripts/format", "scripts/tidy",
+               "scripts/perf"]
 
     def test_every_script_explains_itself(self):
         for script in [*self.SCRIPTS, "bench/run", "experiments/run"]:

@@ -69,6 +69,13 @@ void AddRunOptions(RunRequest& request, Options& options) {
                  return Status::Ok();
                },
                [&request] { return OptionValue(request.fabric); }});
+  options.Add({"trace", "Write a timeline of the run, for ui.perfetto.dev", "FILE", false, false,
+               [&request](const std::vector<std::string>& values) {
+                 request.trace = values[0];
+                 if (!request.trace.empty()) return Status::Ok();
+                 return Status::InvalidArgument("a valid name of a file is needed");
+               },
+               [&request] { return OptionValue(request.trace); }});
   options.AddChoice("scale", "How much work", &request.scale, {"tiny", "small", "default"});
 }
 

@@ -15,6 +15,7 @@
 #include "tools/provenance.h"
 #include "tools/run_report.h"
 #include "tools/terminal.h"
+#include "tools/trace_file.h"
 #include "workloads/bytes.h"
 #include "workloads/run_on_heap.h"
 
@@ -107,6 +108,8 @@ Status CheckHeapOptions(const RunRequest& request) {
 
 Status RunWorkload(RunRequest request) {
   if (Status status = CheckHeapOptions(request); !status.ok()) return status;
+  StatusOr<TraceFile> trace = TraceFile::Open(request.trace);
+  if (!trace.ok()) return trace.status();
 
   const auto start = std::chrono::steady_clock::now();
   {
@@ -131,8 +134,12 @@ Status RunWorkload(RunRequest request) {
   StatusOr<uint64_t> local = request.local.Resolve(baseline ? baseline->footprint_bytes : 0);
   if (!local.ok()) return local.status();
   options.local_bytes = *local;
+  if (Status status = trace->Start(); !status.ok()) return status;
   StatusOr<RunResult> result = Run(request, options, request.local.text().c_str());
+  // Also of a run that failed: it may tell why.
+  const Status traced = trace->Write();
   if (!result.ok()) return result.status();
+  if (!traced.ok()) return traced;
   if (Status status = request.workload->WriteOutput(); !status.ok()) return status;
 
   const RunReport report{request, request.heap_bytes, std::move(*result), prepare.count(),

@@ -25,6 +25,7 @@ struct RunRequest {
   bool use_move = true;
   bool only_when_full = false;  // no cycle starts earlier
   bool json = false;
+  std::string trace;  // the file to write; empty: no timeline is recorded
 };
 
 }  // namespace tandem::tools

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "tandem/mutator.h"
+#include "tandem/timeline.h"
 #include "workloads/progress.h"
 
 namespace tandem::workloads {
@@ -39,7 +40,7 @@ class Phase {
  public:
   // `name` must be a literal; `total_units` is what progress will count to, 0 if unknown.
   Phase(Session& session, const char* name, uint64_t total_units = 0)
-      : session_(session), name_(name), start_(std::chrono::steady_clock::now()) {
+      : session_(session), name_(name), start_(std::chrono::steady_clock::now()), traced_(name) {
     session_.progress_.Begin(name, total_units);
   }
   ~Phase() {
@@ -53,6 +54,7 @@ class Phase {
   Session& session_;
   const char* name_;
   std::chrono::steady_clock::time_point start_;
+  TimelinePhase traced_;
 };
 
 }  // namespace tandem::workloads

@@ -1,5 +1,7 @@
 #include "workloads/tasks.h"
 
+#include <pthread.h>
+
 #include <atomic>
 #include <mutex>
 #include <system_error>
@@ -44,6 +46,7 @@ Status RunTasks(Mutator& mutator, uint64_t threads, size_t tasks,
   TaskList list(tasks);
   Heap& heap = mutator.heap();
   const auto worker = [&] {
+    pthread_setname_np(pthread_self(), "mutator");  // for perf and traces
     Mutator own(heap);
     size_t task;
     while (list.Take(&task)) {

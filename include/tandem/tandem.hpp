@@ -9,4 +9,5 @@
 #include "tandem/mutator.h"            // IWYU pragma: export
 #include "tandem/persistent.h"         // IWYU pragma: export
 #include "tandem/status.h"             // IWYU pragma: export
+#include "tandem/timeline.h"           // IWYU pragma: export
 #include "tandem/visitor.h"            // IWYU pragma: export

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/timeline.h"
 #include "runtime/swap/page_hash.h"
 #include "runtime/swap/port.h"
 
@@ -20,6 +21,9 @@ constexpr rdma::Lane kLaneOf[kPurposes] = {rdma::Lane::kDemand, rdma::Lane::kPre
 constexpr PageState kStateOf[kPurposes] = {
     kLocal, kLocal | kUntouched | kPrefetched, kLocal | kUntouched | kPrefetched | kHinted,
     kLocal | kUntouched | kPrefetched | kCold, kLocal | kUntouched | kCold};
+constexpr base::Span kSpanOf[kPurposes] = {base::Span::kPostRange, base::Span::kPostPrefetch,
+                                           base::Span::kPostHint, base::Span::kPostLookAhead,
+                                           base::Span::kPostTrace};
 
 }  // namespace
 
@@ -52,6 +56,7 @@ size_t Arrivals::Post(std::span<const PageIndex> pages, Purpose purpose, size_t*
   Unlock();
   if (started > 0) {
     CounterOf(purpose).Add(started);
+    base::TraceNow(kSpanOf[static_cast<size_t>(purpose)], started);
     if (parts_.took_frames) parts_.took_frames();
   }
   if (posted != nullptr) *posted += started;

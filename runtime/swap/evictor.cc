@@ -10,6 +10,8 @@
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/futex.h"
+#include "runtime/base/probes.h"
+#include "runtime/base/timeline.h"
 #include "runtime/swap/page_hash.h"
 #include "runtime/swap/port.h"
 
@@ -65,7 +67,6 @@ void Evictor::StartThread() {
   pthread_sigmask(SIG_SETMASK, &blocked, &before);  // the new thread inherits it
   thread_ = std::thread([this] { ThreadMain(); });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_setname_np(thread_.native_handle(), "tandem-evict");
 }
 
 Evictor::~Evictor() {
@@ -103,6 +104,7 @@ void Evictor::Cost::Note(uint64_t ns, size_t pages) {
 }
 
 void Evictor::ThreadMain() {
+  pthread_setname_np(pthread_self(), "tandem-evict");
   while (!stop_.load(std::memory_order_relaxed)) {  // a late look costs one more round
     const uint32_t seen = wakeups_.load();
     base::Backoff backoff;
@@ -146,8 +148,15 @@ bool Evictor::TryEvict() {
 
 size_t Evictor::EvictBatch(size_t most, Cost& cost) {
   const uint64_t start = base::NowNs();
+  const size_t queued = post_tail_;
   const size_t n = EvictBatch(most);
-  cost.Note(base::NowNs() - start, n);
+  const uint64_t end = base::NowNs();
+  cost.Note(end - start, n);
+  if (n == 0) return 0;
+  const auto written = static_cast<uint32_t>(post_tail_ - queued);
+  base::Trace(base::Span::kEvict, start, end, n, written);
+  base::Trace(base::Span::kLocalPages, end, end, parts_.budget.taken());
+  TANDEM_PROBE2(evict_batch, n, written);
   return n;
 }
 

@@ -10,6 +10,8 @@
 #include "runtime/base/backoff.h"
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/probes.h"
+#include "runtime/base/timeline.h"
 #include "runtime/swap/page_hash.h"
 #include "runtime/swap/trap.h"
 
@@ -259,6 +261,7 @@ size_t Pager::Populate(PageIndex first, size_t max) {
 }
 
 void Pager::FetchPage(PageIndex page, Port& port, Cause cause) {
+  TANDEM_PROBE2(fetch_start, page, static_cast<int>(cause));
   const uint64_t start = base::NowNs();
   TakeFrames(1);
   const SlotRun slot = staging_->TakeReady(1);
@@ -298,7 +301,11 @@ void Pager::FetchPage(PageIndex page, Port& port, Cause cause) {
                             std::memory_order_release);
   (cause == Cause::kMutator ? metrics_.demand_mutator : metrics_.demand_collector).Add();
   if (table_->LeftRecently(page, budget_->limit())) metrics_.refetches.Add();
-  metrics_.latency.Record(base::NowNs() - start);
+  const uint64_t end = base::NowNs();
+  metrics_.latency.Record(end - start);
+  base::Trace(cause == Cause::kMutator ? base::Span::kFetchMutator : base::Span::kFetchCollector,
+              start, end, page);
+  TANDEM_PROBE2(fetch_done, page, static_cast<int>(cause));
 }
 
 // Reads the page into the slot; false if it did not arrive intact. The observer, if there is one,

@@ -3,9 +3,17 @@
 #include <pthread.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/probes.h"
+#include "runtime/base/timeline.h"
 #include "runtime/tracer/verifier.h"
 
 namespace tandem::tracer {
+namespace {
+
+// What the probe `phase` tells: docs/tracing.md.
+enum ProbedPhase : int { kProbedIdle, kProbedMarking, kProbedClearing, kProbedSweeping };
+
+}  // namespace
 
 StatusOr<std::unique_ptr<Collector>> Collector::Create(CollectorOptions options, heap::Space& space,
                                                        heap::BlockPool& pool, heap::Roots& roots,
@@ -32,10 +40,8 @@ StatusOr<std::unique_ptr<Collector>> Collector::Create(CollectorOptions options,
   Collector* self = collector.get();
   for (unsigned i = 1; i < self->options_.tracers; ++i) {
     self->helpers_.emplace_back([self, i] { self->HelperMain(i); });
-    pthread_setname_np(self->helpers_.back().native_handle(), "tandem-trace");
   }
   self->thread_ = std::thread([self] { self->ThreadMain(); });
-  pthread_setname_np(self->thread_.native_handle(), "tandem-collect");
   return collector;
 }
 
@@ -136,6 +142,7 @@ void Collector::StepEnd() {
 }
 
 void Collector::ThreadMain() {
+  pthread_setname_np(pthread_self(), "tandem-collect");
   space_.pager.BindThread(tracers_[0]->port(), swap::Cause::kCollector);
   while (true) {
     bool stepping = false;
@@ -159,6 +166,7 @@ void Collector::ThreadMain() {
 }
 
 void Collector::HelperMain(unsigned index) {
+  pthread_setname_np(pthread_self(), "tandem-trace");
   Tracer& tracer = *tracers_[index];
   space_.pager.BindThread(tracer.port(), swap::Cause::kCollector);
   uint64_t session = 0;
@@ -181,6 +189,8 @@ void Collector::HelperMain(unsigned index) {
 
 void Collector::RunCycle(bool stepping) {
   const uint64_t start = base::NowNs();
+  TANDEM_PROBE2(phase, kProbedIdle, kProbedMarking);
+  const uint64_t marked_before = metrics_.marked.Value();
   const uint64_t allocated_before = pool_.allocated_bytes();
   BeginMarking();
   TraceAll(stepping);
@@ -189,6 +199,7 @@ void Collector::RunCycle(bool stepping) {
   KeepFinalizable();
   ClearWeak();
   const uint64_t marked = base::NowNs();
+  TANDEM_PROBE2(phase, kProbedClearing, kProbedSweeping);
   EndMarking();
   pool_.ResetAllocated();
   const heap::SweepResult swept = sweeper_.Sweep();
@@ -208,6 +219,11 @@ void Collector::RunCycle(bool stepping) {
   metrics_.mark_ns.Add(marked - start);
   metrics_.sweep_ns.Add(end - marked);
   metrics_.cycle_ns.Record(end - start);
+  base::Trace(base::Span::kMark, start, marked, metrics_.marked.Value() - marked_before);
+  base::Trace(base::Span::kSweep, marked, end, swept.freed_bytes);
+  base::Trace(base::Span::kCycle, start, end, swept.live_bytes);
+  TANDEM_PROBE2(phase, kProbedSweeping, kProbedIdle);
+  TANDEM_PROBE2(cycle, end - start, swept.live_bytes);
 }
 
 void Collector::BeginMarking() {
@@ -308,6 +324,7 @@ bool Collector::HandInLogs() {
   std::lock_guard lock(weak_mutex_);
   if (any.load(std::memory_order_relaxed) || !grey_.Empty()) return true;
   phase_ = Phase::kClearing;
+  TANDEM_PROBE2(phase, kProbedMarking, kProbedClearing);
   return false;
 }
 

@@ -35,7 +35,9 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/metrics.h"
+#include "runtime/base/timeline.h"
 #include "runtime/heap/block_pool.h"
 #include "runtime/heap/finalizers.h"
 #include "runtime/heap/roots.h"
@@ -92,9 +94,12 @@ struct CollectorMetrics {
   base::Counter& finalizable;
   base::Counter& verified;
 
-  void RecordPause(uint64_t ns) {
-    pauses.Record(ns);
-    longest_pause.Record(ns);
+  // Of the calling thread, which goes on now.
+  void RecordPause(uint64_t start_ns) {
+    const uint64_t end_ns = base::NowNs();
+    pauses.Record(end_ns - start_ns);
+    longest_pause.Record(end_ns - start_ns);
+    base::Trace(base::Span::kPause, start_ns, end_ns, 0);
   }
 };
 

@@ -4,6 +4,7 @@
 
 #include "runtime/base/backoff.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/timeline.h"
 
 namespace tandem::tracer {
 namespace {
@@ -17,6 +18,7 @@ constexpr uint64_t kArmAgainNs = 2'000'000;
 void Handshakes::Execute(const Operation& operation, const Operation& joining,
                          const std::function<void()>& first) {
   std::lock_guard lock(mutex_);
+  const uint64_t start = base::NowNs();
   if (first) first();
   if (joining) joining_ = joining;
   for (MutatorThread* thread : threads_) thread->Request(operation);
@@ -28,7 +30,10 @@ void Handshakes::Execute(const Operation& operation, const Operation& joining,
       thread->TryRunOnBehalf();
       all_done = all_done && thread->Done();
     }
-    if (all_done) return;
+    if (all_done) {
+      base::TraceSince(base::Span::kHandshake, start, threads_.size());
+      return;
+    }
     if (const uint64_t now = base::NowNs(); now >= arm_at) {
       pager_.ArmAllPages();
       arm_at = now + kArmAgainNs;

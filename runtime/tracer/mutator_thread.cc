@@ -93,7 +93,7 @@ void MutatorThread::LeaveSafe() {
       backoff.Pause();
       expected = kSafe;
     } while (!status_.compare_exchange_weak(expected, kRunning, std::memory_order_acquire));
-    collector_.metrics().RecordPause(base::NowNs() - start);
+    collector_.metrics().RecordPause(start);
   }
   Poll();
 }
@@ -113,7 +113,7 @@ void MutatorThread::RunPendingBelow() {
   if (operation == nullptr) return;
   (*operation)(*this);
   Finish();
-  collector_.metrics().RecordPause(base::NowNs() - start);
+  collector_.metrics().RecordPause(start);
 }
 
 void MutatorThread::Finish() {

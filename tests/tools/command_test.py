@@ -252,6 +252,61 @@ class CommandTest(unittest.TestCase):
         self.assertIn(", as all local\n", result.stdout)
         self.assertIn("times the all-local run's", result.stdout)
 
+    # The trace.
+
+    def test_a_trace_has_phases_fetches_evictions_and_cycles(self):
+        result = self.run_json("binary-trees", "--scale", "tiny", "--local", "25%", "--trace",
+                               self.path("trace"))
+        trace = json.loads(self.read("trace"))
+        self.assertEqual(trace["otherData"]["dropped_events"], 0)
+        events = [event for event in trace["traceEvents"] if event["ph"] != "M"]
+        names = [event["name"] for event in events]
+        for name in ("build", "measured", "fetch", "evict", "local pages", "cycle", "mark",
+                     "sweep", "handshake"):
+            self.assertIn(name, names)
+        # What was counted was recorded, and nothing of the all-local run. The collector and the
+        # evictor may go on for a moment after the counters were read.
+        counters = result["counters"]
+        self.assertEqual(names.count("measured"), 1)
+        for name, counted in (("fetch", "fetch.demand.mutator"),
+                              ("fetch (collector)", "fetch.demand.collector"),
+                              ("cycle", "gc.cycles")):
+            self.assertGreaterEqual(names.count(name), counters[counted])
+        self.assertGreaterEqual(sum(event["args"]["pages"] for event in events
+                                    if event["name"] == "evict"), counters["evict.pages"])
+        threads = {event["tid"]: event["args"]["name"] for event in trace["traceEvents"]
+                   if event["name"] == "thread_name"}
+        self.assertLessEqual({"tandem", "tandem-collect"}, set(threads.values()))
+        self.assertLessEqual({event["tid"] for event in events}, set(threads))
+
+    def test_slices_of_a_trace_nest(self):
+        self.run_json("binary-trees", "--scale", "tiny", "--local", "25%", "--trace",
+                      self.path("trace"))
+        slices = [event for event in json.loads(self.read("trace"))["traceEvents"]
+                  if event["ph"] == "X"]
+        for thread in {event["tid"] for event in slices}:
+            open_until = []
+            for event in (e for e in slices if e["tid"] == thread):
+                begin, end = event["ts"], event["ts"] + event["dur"]
+                while open_until and open_until[-1] <= begin + 0.0005:
+                    open_until.pop()
+                if open_until:
+                    self.assertLessEqual(end, open_until[-1] + 0.0015, event)
+                open_until.append(end)
+
+    def test_a_trace_replaces_what_was_in_its_file(self):
+        self.write("trace", "x" * (1 << 20))
+        self.run_json("linked-lists", "--scale", "tiny", "--trace", self.path("trace"))
+        json.loads(self.read("trace"))
+
+    def test_a_trace_that_cannot_be_written_is_found_out_before_the_run(self):
+        for path, reason in (("/nonexistent/trace", "No such file"),
+                             (self.folder.name, "Is a directory"), ("", "valid")):
+            self.assert_fails(2, reason, "run", "pointer-chase", "--steps", "1000000000000",
+                              "--trace", path)
+        self.assert_fails(1, "No space left", "run", "linked-lists", "--scale", "tiny", "--trace",
+                          "/dev/full")
+
     # The footprint that is remembered.
 
     def cache(self):
