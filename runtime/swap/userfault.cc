@@ -10,6 +10,7 @@
 #include <string>
 
 #include "runtime/base/check.h"
+#include "runtime/base/os_memory.h"
 #include "runtime/swap/kernel_uffd.h"
 
 namespace tandem::swap {
@@ -43,6 +44,14 @@ StatusOr<uint64_t> ProbeFeatures() {
   close(*fd);
   if (result != 0) return Status::Unavailable("the kernel refuses the userfaultfd API version");
   return uint64_t{api.features};
+}
+
+bool IsMapped(uintptr_t page) {
+  unsigned char residency = 0;
+  while (mincore(reinterpret_cast<void*>(page), base::kPageSize, &residency) != 0) {
+    if (errno != EAGAIN) base::Fatal("mincore failed");
+  }
+  return (residency & 1) != 0;
 }
 
 }  // namespace
@@ -120,6 +129,13 @@ void Userfault::Move(uintptr_t to, uintptr_t from, size_t bytes) {
     if (errno == EAGAIN || errno == EINTR || errno == EBUSY) {
       // EBUSY is short here: somebody else in the kernel (compaction) holds the page.
       if (request.move > 0) done += static_cast<size_t>(request.move);
+      continue;
+    }
+    if (errno == EEXIST && !IsMapped(from + done)) {
+      // Linux 6.18 forgets a page that it moved at the second attempt (something else had changed
+      // the source's entry during the first, such as reclaim its accessed bit): it tries a third
+      // time, and says that the destination is mapped.
+      done += base::kPageSize;
       continue;
     }
     TANDEM_CHECK(errno != EEXIST, "a page was mapped twice");

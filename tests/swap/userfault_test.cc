@@ -4,9 +4,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "runtime/base/os_memory.h"
@@ -148,6 +152,41 @@ TEST_F(UserfaultDeathTest, MappingAPageTwiceEndsTheProcess) {
         child.Copy(memory.address(), source.data(), kPageSize);
       },
       "mapped twice");
+}
+
+// Linux 6.18 reports such moves as failed: the destination is mapped, by the move itself.
+TEST_F(UserfaultTest, APageMovesWhileTheKernelAgesIt) {
+  Userfault uffd = Open(true);
+  if (!uffd.has_move()) GTEST_SKIP() << "this kernel cannot move pages";
+  const base::OsMemory memory = Reserve();
+  const base::OsMemory slots = Reserve();
+  for (const base::OsMemory* m : {&memory, &slots}) {
+    madvise(m->data(), m->size(), MADV_NOHUGEPAGE);
+    ASSERT_TRUE(uffd.Register(m->address(), m->size(), false).ok());
+  }
+  const std::array<std::byte, kPageSize> page{std::byte{7}};
+  for (size_t i = 0; i < kPages; ++i)
+    uffd.Copy(slots.address() + i * kPageSize, page.data(), kPageSize);
+  std::atomic<bool> stop{false};
+  std::thread aging([&] {
+    while (!stop) madvise(memory.data(), memory.size(), MADV_COLD);
+  });
+  std::thread using_it([&] {  // sets the accessed bits again
+    Probe probe;
+    while (!stop) probe.CanRead(memory.data());
+  });
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+  while (std::chrono::steady_clock::now() < end) {
+    uffd.Move(memory.address(), slots.address(), memory.size());
+    uffd.Move(slots.address(), memory.address(), memory.size());
+  }
+  stop = true;
+  aging.join();
+  using_it.join();
+  for (size_t i = 0; i < kPages; ++i) {
+    EXPECT_EQ(std::memcmp(slots.data() + i * kPageSize, page.data(), kPageSize), 0) << i;
+    EXPECT_FALSE(probe_.CanRead(memory.data() + i * kPageSize)) << i;
+  }
 }
 
 }  // namespace
