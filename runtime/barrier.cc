@@ -32,7 +32,7 @@ void StoreSlow(const std::atomic<uintptr_t>* slot, uintptr_t value) noexcept {
     if (!self->logging()) continue;
     // Relaxed: the reference was published to this thread's synchronisation, not by this load.
     self->LogStore(slot->load(std::memory_order_relaxed), value);
-    self->NoteStore(reinterpret_cast<uintptr_t>(slot));
+    self->NoteStore(reinterpret_cast<uintptr_t>(slot), value);
   }
 }
 

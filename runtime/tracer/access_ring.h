@@ -19,6 +19,7 @@ enum class AccessLog : uint8_t {
   kNone,
   kPages,    // the first to each page in an epoch, and those that find it far
   kObjects,  // all that pass a barrier, unless the object is marked
+  kStores,   // the references that are stored, unless the object is marked
 };
 
 class AccessRing {

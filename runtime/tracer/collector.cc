@@ -25,11 +25,13 @@ StatusOr<std::unique_ptr<Collector>> Collector::Create(CollectorOptions options,
   if (!(options.growth > 1.0)) {
     return Status::InvalidArgument("the growth factor must be greater than 1");
   }
-  std::unique_ptr<Collector> collector(
-      new Collector(std::move(options), space, pool, roots, finalizers, registry));
+  auto stamps = PageStamps::Create(space.pager.table().pages());
+  if (!stamps.ok()) return stamps.status();
+  std::unique_ptr<Collector> collector(new Collector(std::move(options), space, pool, roots,
+                                                     finalizers, registry, std::move(*stamps)));
   for (unsigned i = 0; i < collector->options_.tracers; ++i) {
-    auto surroundings =
-        std::make_unique<HeapSurroundings>(space, pool, collector->handshakes_, i == 0);
+    auto surroundings = std::make_unique<HeapSurroundings>(space, pool, collector->handshakes_,
+                                                           collector->stamps_, i == 0);
     auto order = MakeOrder(collector->options_.order, *surroundings, collector->order_metrics_);
     if (!order.ok()) return order.status();
     auto port = space.pager.OpenPort();
@@ -46,7 +48,8 @@ StatusOr<std::unique_ptr<Collector>> Collector::Create(CollectorOptions options,
 }
 
 Collector::Collector(CollectorOptions options, heap::Space& space, heap::BlockPool& pool,
-                     heap::Roots& roots, heap::Finalizers& finalizers, base::Registry& registry)
+                     heap::Roots& roots, heap::Finalizers& finalizers, base::Registry& registry,
+                     PageStamps stamps)
     : options_(std::move(options)),
       space_(space),
       pool_(pool),
@@ -55,6 +58,7 @@ Collector::Collector(CollectorOptions options, heap::Space& space, heap::BlockPo
       metrics_(registry),
       order_metrics_(registry),
       handshakes_(space.pager),
+      stamps_(std::move(stamps)),
       pacer_(pool.limit_bytes(), options_.growth),
       sweeper_(space, pool, options_.protect_dead) {
   trigger_bytes_.store(options_.automatic ? pacer_.FirstTrigger() : UINT64_MAX,
@@ -253,7 +257,9 @@ void Collector::BeginMarking() {
   space_.pager.ShowEveryAccess(accesses == AccessLog::kObjects);
   handshakes_.Execute(scan, join);
   // The first access to each page is to be seen in this cycle.
-  if (accesses != AccessLog::kNone) space_.pager.ArmAllPages();
+  if (accesses == AccessLog::kPages || accesses == AccessLog::kObjects) {
+    space_.pager.ArmAllPages();
+  }
 
   GreyBatch found;
   // In this order: RunFinalizers moves an object from the queue to a root.

@@ -140,7 +140,7 @@ class Collector {
   enum class Phase : uint8_t { kIdle, kMarking, kClearing };
 
   Collector(CollectorOptions options, heap::Space& space, heap::BlockPool& pool, heap::Roots& roots,
-            heap::Finalizers& finalizers, base::Registry& registry);
+            heap::Finalizers& finalizers, base::Registry& registry, PageStamps stamps);
 
   void ThreadMain();
   void HelperMain(unsigned index);
@@ -164,6 +164,7 @@ class Collector {
   CollectorMetrics metrics_;
   OrderMetrics order_metrics_;
   Handshakes handshakes_;
+  PageStamps stamps_;
   GreyPool grey_;
   Pacer pacer_;
   heap::Sweeper sweeper_;

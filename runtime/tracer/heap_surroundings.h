@@ -13,8 +13,9 @@ namespace tandem::tracer {
 
 class HeapSurroundings final : public Surroundings {
  public:
-  HeapSurroundings(heap::Space& space, heap::BlockPool& pool, Handshakes& mutators, bool follows)
-      : space_(space), pool_(pool), mutators_(mutators), follows_(follows) {}
+  HeapSurroundings(heap::Space& space, heap::BlockPool& pool, Handshakes& mutators,
+                   PageStamps& stamps, bool follows)
+      : space_(space), pool_(pool), mutators_(mutators), stamps_(stamps), follows_(follows) {}
 
   uintptr_t base() const override { return space_.blocks.base(); }
   size_t pages() const override { return space_.pager.table().pages(); }
@@ -34,6 +35,11 @@ class HeapSurroundings final : public Surroundings {
     return space_.tables.IsMarked(heap::HeaderOf(reference));
   }
   double FreeShare() override { return pool_.FreeShare(); }
+  double Turnover() override {
+    return static_cast<double>(space_.pager.metrics().evicted.Value()) /
+           static_cast<double>(space_.pager.budget().limit());
+  }
+  PageStamps& stamps() override { return stamps_; }
   bool LookAheadPays() override;
 
   size_t TakeAccesses(std::span<uintptr_t> out) override;
@@ -54,6 +60,7 @@ class HeapSurroundings final : public Surroundings {
   heap::Space& space_;
   heap::BlockPool& pool_;
   Handshakes& mutators_;
+  PageStamps& stamps_;
   const bool follows_;
   uint64_t shaded_ = 0;
   uint64_t used_seen_ = 0;

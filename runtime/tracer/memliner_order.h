@@ -4,8 +4,8 @@
 // up to max_depth hops, wherever they are: a far neighbour is fetched on purpose, since the
 // mutator will want it. All others stand in one queue (TQ). A reference whose object is on a far
 // page is put back to the end of the queue instead of being traced, before the object is touched,
-// but only so many times: fewer when the heap runs full. Residency is exact here (the pager
-// knows), where the paper estimates it.
+// but only so many times: fewer when the heap runs full. Which pages are far the pager knows
+// exactly; on request it is estimated as in the paper, from how long ago mutators used the page.
 //
 // Ends: each reference is put back at most max_deferrals times, and exploring one that is marked
 // does nothing, so the queue empties once no unmarked object is pushed.
@@ -28,6 +28,11 @@ struct MemlinerOptions {
   uint64_t deferrals_high = 4;
   double free_low = 0.15;
   double free_high = 0.5;
+  // Above 0: a page that mutators have not used for more than so many epochs is taken for far,
+  // wherever it is (the paper's delta; it names no value).
+  uint64_t epoch_delta = 0;
+  // The share of local memory that is replaced in an epoch (the paper's N; it names no value).
+  double epoch_change = 0.1;
 };
 
 class MemlinerOrder final : public Order {
@@ -49,6 +54,8 @@ class MemlinerOrder final : public Order {
   }
 
   size_t Pop(std::span<Grey> out) override {
+    if (Estimates())
+      epoch_ = static_cast<uint64_t>(surroundings_.Turnover() / options_.epoch_change);
     TakeAccesses();
     size_t n = 0;
     for (; n < out.size() && !near_.empty(); near_.pop_back()) out[n++] = near_.back();
@@ -61,8 +68,7 @@ class MemlinerOrder final : public Order {
       const Grey first = queue_.front();
       queue_.pop_front();
       const Tag deferred = first.tag();
-      if (deferred < most &&
-          surroundings_.Where(surroundings_.PageOf(first.reference())) != Whereabouts::kLocal) {
+      if (deferred < most && ProbablyFar(surroundings_.PageOf(first.reference()))) {
         queue_.emplace_back(first.reference(), static_cast<Tag>(deferred + 1));
         metrics_.deferrals.Add();
         continue;
@@ -85,8 +91,15 @@ class MemlinerOrder final : public Order {
     std::array<uintptr_t, 64> used;
     const size_t n = surroundings_.TakeAccesses(used);
     for (size_t i = 0; i < n; ++i) {
+      if (Estimates()) surroundings_.stamps().Stamp(surroundings_.PageOf(used[i]), epoch_);
       if (!surroundings_.IsMarked(used[i])) near_.emplace_back(used[i], Tag{1});
     }
+  }
+
+  bool Estimates() const { return options_.epoch_delta > 0; }
+  bool ProbablyFar(swap::PageIndex page) {
+    if (Estimates()) return surroundings_.stamps().Age(page, epoch_) > options_.epoch_delta;
+    return surroundings_.Where(page) != Whereabouts::kLocal;
   }
 
   uint64_t MaxDeferrals() {
@@ -100,6 +113,7 @@ class MemlinerOrder final : public Order {
   OrderMetrics& metrics_;
   std::vector<Grey> near_;  // being explored, depth first
   std::deque<Grey> queue_;  // the tag counts deferrals
+  uint64_t epoch_ = 0;
 };
 
 }  // namespace tandem::tracer

@@ -118,15 +118,18 @@ class MutatorThread {
   void NoteAccess(uintptr_t address) {
     // Relaxed: changes when stopped.
     const AccessLog log = access_log_.load(std::memory_order_relaxed);
-    if (log == AccessLog::kNone) return;
+    if (log == AccessLog::kNone || log == AccessLog::kStores) return;
     if (log == AccessLog::kObjects && space_.tables.IsMarked(heap::HeaderOf(address))) return;
     accesses_.Push(address);
   }
   // The write barrier's: the object that holds the slot is used as well.
-  void NoteStore(uintptr_t slot) {
-    if (access_log_.load(std::memory_order_relaxed) == AccessLog::kObjects &&
-        space_.blocks.Contains(slot)) {
+  void NoteStore(uintptr_t slot, uintptr_t new_reference) {
+    const AccessLog log = access_log_.load(std::memory_order_relaxed);  // as in NoteAccess
+    if (log == AccessLog::kObjects && space_.blocks.Contains(slot)) {
       accesses_.Push(slot);
+    } else if (log == AccessLog::kStores && space_.blocks.Contains(new_reference) &&
+               !space_.tables.IsMarked(heap::HeaderOf(new_reference))) {
+      accesses_.Push(new_reference);
     }
   }
   bool logging() const { return logging_.load(std::memory_order_relaxed) != Logging::kNone; }

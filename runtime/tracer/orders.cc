@@ -5,6 +5,7 @@
 #include "runtime/tracer/lifo_order.h"
 #include "runtime/tracer/lineup_order.h"
 #include "runtime/tracer/memliner_order.h"
+#include "runtime/tracer/memliner_release_order.h"
 #include "runtime/tracer/order.h"
 
 namespace tandem::tracer {
@@ -19,6 +20,11 @@ constexpr base::OptionKey<MemlinerOptions> kMemlinerKeys[] = {
     {"deferrals_high", &MemlinerOptions::deferrals_high, 0, 1000},
     {"free_low", &MemlinerOptions::free_low, 0, 1},
     {"free_high", &MemlinerOptions::free_high, 0, 1},
+    {"epoch_delta", &MemlinerOptions::epoch_delta, 0, PageStamps::kEpochs - 1},
+    {"epoch_change", &MemlinerOptions::epoch_change, 0.001, 1000},
+};
+constexpr base::OptionKey<MemlinerReleaseOptions> kMemlinerReleaseKeys[] = {
+    {"budget", &MemlinerReleaseOptions::budget, 1, 1e9},
 };
 constexpr base::OptionKey<LineupOptions> kLineupKeys[] = {
     {"max_depth", &LineupOptions::max_depth, 0, 64},
@@ -79,6 +85,16 @@ Made MakeMemliner(std::string_view text, const Place& place) {
       std::make_unique<MemlinerOrder>(options, place.surroundings, place.metrics));
 }
 
+Made MakeMemlinerRelease(std::string_view text, const Place& place) {
+  MemlinerReleaseOptions options;
+  if (Status s = ParseOptions<MemlinerReleaseOptions>(text, kMemlinerReleaseKeys, options);
+      !s.ok()) {
+    return s;
+  }
+  return std::unique_ptr<Order>(
+      std::make_unique<MemlinerReleaseOrder>(options, place.surroundings, place.metrics));
+}
+
 Made MakeLineup(std::string_view text, const Place& place) {
   LineupOptions options;
   if (Status s = ParseOptions<LineupOptions>(text, kLineupKeys, options); !s.ok()) return s;
@@ -97,6 +113,9 @@ constexpr Entry kOrders[] = {
     {"lifo", "depth first, a stack: what most collectors do", MakeUnaligned<LifoOrder>},
     {"fifo", "breadth first, a queue", MakeUnaligned<FifoOrder>},
     {"memliner", "what mutators use first, what is far later (MemLiner, OSDI'22)", MakeMemliner},
+    {"memliner-release",
+     "as its authors' code does it: stored references first, far ones once later",
+     MakeMemlinerRelease},
     {"lineup", "in tandem with the mutators, far work grouped by page, never waiting", MakeLineup},
 };
 

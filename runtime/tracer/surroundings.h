@@ -11,6 +11,7 @@
 
 #include "runtime/swap/arrivals.h"
 #include "runtime/tracer/access_ring.h"
+#include "runtime/tracer/page_stamps.h"
 
 namespace tandem::tracer {
 
@@ -34,6 +35,12 @@ class Surroundings {
   swap::PageIndex PageOf(uintptr_t reference) const {
     return (reference - base()) >> base::kPageShift;
   }
+
+  // How often local memory has been replaced so far: 0.5 once half as many pages have left it as
+  // it has.
+  virtual double Turnover() = 0;
+  // Shared by the heap's tracers. For an order to write and to read.
+  virtual PageStamps& stamps() = 0;
 
   // Whether pages that were looked ahead for have been used by mutators often enough of late.
   virtual bool LookAheadPays() = 0;

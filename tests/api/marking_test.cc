@@ -459,6 +459,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Schedule{"FarFifoCopy", true, "fifo", false},
                       Schedule{"Memliner", false, "memliner", true},
                       Schedule{"FarMemlinerMove", true, "memliner", true},
+                      Schedule{"FarMemlinerEpochs", true, "memliner,epoch_delta=2", true},
+                      Schedule{"FarMemlinerRelease", true, "memliner-release", true},
                       Schedule{"Lineup", false, "lineup", true},
                       Schedule{"FarLineupMove", true, "lineup", true},
                       Schedule{"FarLineupCopy", true, "lineup,stack=64", false}),

@@ -161,6 +161,56 @@ TEST_F(OrderTest, MemlinerDoesNotExploreWhatIsMarked) {
   EXPECT_EQ(order->access_log(), AccessLog::kObjects);
 }
 
+TEST_F(OrderTest, MemlinerEstimatesByEpochsIfAsked) {
+  // Page 1 is far and was used just now; page 2 is local and nobody knows of a use.
+  around_.far = {1};
+  around_.marked = {At(1, 8)};
+  around_.accesses = {At(1, 8)};
+  auto order = Make("memliner,epoch_delta=1,epoch_change=0.5");
+  Push(*order, {At(2), At(1)}, 0);
+  std::array<Grey, 1> out;
+  ASSERT_EQ(order->Pop(out), 1u);
+  EXPECT_EQ(out[0].reference(), At(1));
+  EXPECT_EQ(metrics_.deferrals.Value(), 1u);
+  // One epoch later the use is still recent, two epochs later it is not.
+  around_.marked.clear();
+  around_.turnover = 0.5;
+  Push(*order, {At(1)}, 0);
+  EXPECT_THAT(TraceAll(*order, 1), ElementsAre(At(1), At(2)));
+  around_.turnover = 1.0;
+  around_.marked.clear();
+  Push(*order, {At(1)}, 0);
+  const uint64_t before = metrics_.deferrals.Value();
+  TraceAll(*order, 1);
+  EXPECT_EQ(metrics_.deferrals.Value() - before, 4u);
+}
+
+// --- memliner-release ---
+
+TEST_F(OrderTest, MemlinerReleasePutsFarReferencesAsideOnce) {
+  around_.far = {1, 2};
+  auto order = Make("memliner-release");
+  Push(*order, {At(1), At(2), At(3), At(4)}, 0);
+  EXPECT_THAT(TraceAll(*order, 1), ElementsAre(At(3), At(4), At(1), At(2)));
+  EXPECT_EQ(metrics_.deferrals.Value(), 2u);
+}
+
+TEST_F(OrderTest, MemlinerReleaseGoesDeepFromStoredReferencesAsFarAsItsBudgetReaches) {
+  auto order = Make("memliner-release,budget=2");
+  EXPECT_EQ(order->access_log(), AccessLog::kStores);
+  Push(*order, {At(9)}, 0);
+  around_.accesses = {At(1), At(5)};
+  std::array<Grey, 1> out;
+  // The newest first; what the budget does not reach goes on the stack.
+  for (const uintptr_t expected : {At(5), At(6)}) {
+    ASSERT_EQ(order->Pop(out), 1u);
+    EXPECT_EQ(out[0].reference(), expected);
+    Push(*order, {expected + base::kPageSize}, out[0].tag());
+  }
+  EXPECT_EQ(metrics_.from_ring.Value(), 2u);
+  EXPECT_THAT(TraceAll(*order), ElementsAre(At(7), At(1), At(9)));
+}
+
 // --- lineup ---
 
 TEST_F(OrderTest, LineupTracesWhatIsLocalAndNeverWaits) {
@@ -290,7 +340,8 @@ TEST_F(OrderTest, UnknownNamesAreRefusedWithAListOfTheKnown) {
 TEST_F(OrderTest, NonsensicalOptionsAreRefused) {
   for (const char* spec : {"lifo,x=1", "lineup,", "lineup,window", "lineup,window=",
                            "lineup,window=0", "lineup,window=1e3", "memliner,max_depth=-1",
-                           "memliner,free_low=nan", "memliner,depth=1", "lineup,window=4,,"}) {
+                           "memliner,free_low=nan", "memliner,epoch_delta=255",
+                           "memliner-release,budget=0", "memliner,depth=1", "lineup,window=4,,"}) {
     auto order = MakeOrder(spec, around_, metrics_);
     ASSERT_FALSE(order.ok()) << spec;
     EXPECT_EQ(order.status().code(), StatusCode::kInvalidArgument);
@@ -357,8 +408,11 @@ std::vector<std::string> AllOrders() {
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(Orders, AnyOrder, ::testing::ValuesIn(AllOrders()),
-                         [](const auto& p) { return p.param; });
+INSTANTIATE_TEST_SUITE_P(Orders, AnyOrder, ::testing::ValuesIn(AllOrders()), [](const auto& p) {
+  std::string name = p.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
 
 }  // namespace
 }  // namespace tandem::tracer

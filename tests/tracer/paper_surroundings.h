@@ -31,6 +31,8 @@ class PaperSurroundings : public Surroundings {
   }
   bool IsMarked(uintptr_t reference) override { return marked.contains(reference); }
   double FreeShare() override { return free_share; }
+  double Turnover() override { return turnover; }
+  PageStamps& stamps() override { return stamps_; }
   bool LookAheadPays() override { return look_ahead_pays; }
   size_t TakeAccesses(std::span<uintptr_t> out) override {
     size_t n = 0;
@@ -59,9 +61,13 @@ class PaperSurroundings : public Surroundings {
   std::deque<uintptr_t> accesses;
   std::vector<std::pair<swap::PageIndex, swap::Purpose>> fetched;
   double free_share = 1;
+  double turnover = 0;
   bool look_ahead_pays = true;
   bool fail_reads = false;
   size_t frames = 1000;
+
+ private:
+  PageStamps stamps_ = std::move(PageStamps::Create(kPages).value());
 };
 
 }  // namespace tandem::tracer::testing
