@@ -237,6 +237,7 @@ void Collector::BeginMarking() {
   }
   const Operation log_all = [](MutatorThread& t) { t.SetLogging(Logging::kOldAndNew); };
   handshakes_.Execute(log_all, log_all);
+  handshakes_.Execute([](MutatorThread&) {}, log_all);  // no store from before is under way now
 
   const AccessLog accesses = tracers_[0]->order().access_log();
   const Operation scan = [this, accesses](MutatorThread& t) {

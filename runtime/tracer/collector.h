@@ -1,20 +1,24 @@
 // Collector: runs the cycles of one heap on a thread of its own.
 //
 //   IDLE --trigger--> [handshake 1: every store logs the old and the new reference]
-//        --> [handshake 2: each thread scans its stack, allocates marked from now on, and logs
+//        --> [handshake 2: nothing to do; no store that began before handshake 1 is under way now]
+//        --> [handshake 3: each thread scans its stack, allocates marked from now on, and logs
 //             the old reference only]; roots that are not on stacks
-//        --> MARKING: tracers drain; [handshake 3: logs are handed in], repeated until a round
+//        --> MARKING: tracers drain; [handshake 4: logs are handed in], repeated until a round
 //             finds nothing in any log and nothing in the pool
 //        --> CLEARING: weak references to unmarked objects are cleared; objects to be finalized
 //             are kept, with all they refer to
-//        --> [handshake 4: no logging; threads give their blocks back] --> SWEEPING --> IDLE
+//        --> [handshake 5: no logging; threads give their blocks back] --> SWEEPING --> IDLE
 //
-// Why two handshakes to begin with: a thread whose stack is not scanned yet may hold the only
+// Why three handshakes to begin with: a thread whose stack is not scanned yet may hold the only
 // reference to an object and store it where the tracers have been already. Until its own scan it
-// therefore logs what it stores, and since handshake 1 every thread logs what it overwrites, so
-// nothing that any thread can still get at escapes (Doligez, Leroy, Gonthier, POPL'93/94).
+// therefore logs what it stores, and every thread logs what it overwrites, so nothing that any
+// thread can still get at escapes (Doligez, Leroy, Gonthier, POPL'93/94). That takes more than one
+// round: between its log and its store a thread may be late, and overwrite what another stored
+// unlogged before its turn came. After handshake 2 no such store is left. The model in
+// tests/tracer/tracing_model_test.cc has all interleavings of this.
 //
-// Why marking is over when a round of handshake 3 finds nothing: the tracers are idle, so a grey
+// Why marking is over when a round of handshake 4 finds nothing: the tracers are idle, so a grey
 // reference can only be in a log or the pool. Suppose an object that must live is white when the
 // round ends. At the first moment after some thread's turn at which a thread logs anything, the
 // object logged was white and, by the snapshot invariant, hung on a grey reference; that was in

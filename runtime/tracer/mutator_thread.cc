@@ -11,7 +11,6 @@
 
 namespace tandem::internal {
 constinit __thread std::atomic<uint32_t> t_store_armed{0};
-constinit __thread std::atomic<uint32_t> t_first_store_armed{0};
 }  // namespace tandem::internal
 
 namespace tandem::tracer {
@@ -39,7 +38,6 @@ MutatorThread::MutatorThread(Collector& collector, heap::Space& space, heap::Blo
       allocator_(space, pool, *port_),
       regions_(regions),
       armed_(&internal::t_store_armed),
-      first_armed_(&internal::t_first_store_armed),
       stack_base_(StackBase()) {
   log_.reserve(kLogCapacity);
   space_.pager.BindThread(*port_);
@@ -141,12 +139,10 @@ void MutatorThread::TryRunOnBehalf() {
 void MutatorThread::SetLogging(Logging logging) {
   const Logging before = logging_.load(std::memory_order_relaxed);
   logging_.store(logging, std::memory_order_relaxed);
-  const auto change = [](std::atomic<uint32_t>* armed, bool was, bool is) {
-    if (is && !was) armed->fetch_add(1, std::memory_order_relaxed);
-    if (was && !is) armed->fetch_sub(1, std::memory_order_relaxed);
-  };
-  change(armed_, before != Logging::kNone, logging != Logging::kNone);
-  change(first_armed_, before == Logging::kOldAndNew, logging == Logging::kOldAndNew);
+  const bool was = before != Logging::kNone;
+  const bool is = logging != Logging::kNone;
+  if (is && !was) armed_->fetch_add(1, std::memory_order_relaxed);
+  if (was && !is) armed_->fetch_sub(1, std::memory_order_relaxed);
 }
 
 void MutatorThread::BeginMarking() {

@@ -175,8 +175,7 @@ class MutatorThread {
   std::unique_ptr<swap::Port> port_;
   heap::ThreadAllocator allocator_;
   internal::AllocationRegion* const regions_;
-  std::atomic<uint32_t>* const armed_;        // this thread's t_store_armed
-  std::atomic<uint32_t>* const first_armed_;  // and t_first_store_armed
+  std::atomic<uint32_t>* const armed_;  // this thread's t_store_armed
 
   std::atomic<uint32_t> status_{kRunning};
   std::atomic<const Operation*> pending_{nullptr};
