@@ -148,6 +148,8 @@ TEST(Marking, FindsAnObjectThatAnUnscannedThreadStoredIntoANewbornOne) {
     const auto store = [&](Node * mine) __attribute__((noinline)) {
       stage = 1;
       while (!thread.logging()) mutator.Safepoint();  // the first handshake
+      while (thread.Done()) std::this_thread::yield();
+      mutator.Safepoint();  // the second
       stage = 2;
       wait_for(3);  // the other has been scanned, and has made the newborn
       newborn.load()->left = mine;
@@ -163,9 +165,11 @@ TEST(Marking, FindsAnObjectThatAnUnscannedThreadStoredIntoANewbornOne) {
   wait_for(1);
   std::thread starter([&] { heap->impl().collector->StepBegin(); });
   while (!thread.logging()) mutator.Safepoint();
-  wait_for(2);
-  while (thread.Done()) std::this_thread::yield();  // the second handshake is asked for
-  mutator.Safepoint();
+  for (int handshake = 2; handshake <= 3; ++handshake) {
+    while (thread.Done()) std::this_thread::yield();
+    if (handshake == 3) wait_for(2);
+    mutator.Safepoint();
+  }
   Persistent<Node> root(*heap, MakeGarbageCollected<Node>(mutator, 1u));
   EXPECT_TRUE(IsMarked(*heap, Hidden(root.Get())));
   newborn = root.Get();
