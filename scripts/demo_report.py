@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import signal
 import statistics
 import subprocess
@@ -239,12 +240,35 @@ def demo(options):
     print(f"Plot: {picture}")
     if not all(row["equal"] for row in rows):
         raise DemoError("the answers differ; every run's result is in " + str(out / "runs.jsonl"))
+    if not options.count_only:
+        show_orders(options, out / "orders")
+
+
+def show_orders(options, out):
+    """Runs experiments/demo.toml, afresh, and shows its report."""
+    if out.exists():
+        shutil.rmtree(out)
+    print("\nNow the orders of tracing: experiments/demo.toml\n", flush=True)
+    command = ["experiments/run", "demo", "--tandem", options.tandem, "--out", str(out),
+               "--rounds", str(options.repeats)]
+    with subprocess.Popen(command) as runner:
+        try:
+            code = runner.wait()
+        except KeyboardInterrupt:
+            runner.send_signal(signal.SIGINT)  # it ends its run and leaves a good file
+            runner.wait()
+            raise
+    if code == 130:
+        raise KeyboardInterrupt
+    if code != 0:
+        raise DemoError(f"`{' '.join(command)}` ended with exit code {code}")
 
 
 def main():
     parser = argparse.ArgumentParser(prog="demo_report.py", description=__doc__)
     parser.add_argument("--tandem", required=True, help="the command to run")
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--count-only", action="store_true", help="leave the orders out")
     parser.add_argument("--out", required=True, help="an existing folder for the results")
     parser.add_argument("extra", nargs="*", help="options for `tandem run wordcount`")
     options = parser.parse_args()

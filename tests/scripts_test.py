@@ -91,8 +91,8 @@ class Scratch(unittest.TestCase):
 class Demo(Scratch):
     def demo(self, twist="", *options):
         tandem = self.program("tandem", FAKE_TANDEM, twist=twist)
-        return run([ROOT / "scripts/demo", "--tandem", tandem, "--out", self.folder / "out",
-                    *options])
+        return run([ROOT / "scripts/demo", "--count-only", "--tandem", tandem, "--out",
+                    self.folder / "out", *options])
 
     def test_it_shows_a_table_and_draws_a_picture(self):
         done = self.demo()
