@@ -8,11 +8,12 @@ std::unique_ptr<Workload> MakeBinaryTrees();
 std::unique_ptr<Workload> MakePointerChase();
 std::unique_ptr<Workload> MakeLinkedLists();
 std::unique_ptr<Workload> MakeKeyValueStore();
+std::unique_ptr<Workload> MakeGraph();
 
 namespace {
 
 constexpr std::unique_ptr<Workload> (*kMakers[])() = {
-    MakeWordCount, MakeBinaryTrees, MakePointerChase, MakeLinkedLists, MakeKeyValueStore,
+    MakeWordCount, MakeBinaryTrees, MakePointerChase, MakeLinkedLists, MakeKeyValueStore, MakeGraph,
 };
 
 }  // namespace
