@@ -9,11 +9,14 @@ std::unique_ptr<Workload> MakePointerChase();
 std::unique_ptr<Workload> MakeLinkedLists();
 std::unique_ptr<Workload> MakeKeyValueStore();
 std::unique_ptr<Workload> MakeGraph();
+std::unique_ptr<Workload> MakeGcBench();
+std::unique_ptr<Workload> MakeSplay();
 
 namespace {
 
 constexpr std::unique_ptr<Workload> (*kMakers[])() = {
-    MakeWordCount, MakeBinaryTrees, MakePointerChase, MakeLinkedLists, MakeKeyValueStore, MakeGraph,
+    MakeWordCount,     MakeBinaryTrees, MakePointerChase, MakeLinkedLists,
+    MakeKeyValueStore, MakeGraph,       MakeGcBench,      MakeSplay,
 };
 
 }  // namespace

@@ -37,6 +37,8 @@ const Case kCases[] = {
     {"degree", "graph", {{"algorithm", {"degree"}}}},
     {"bfs", "graph", {{"algorithm", {"bfs"}}}},
     {"closure", "graph", {{"algorithm", {"closure"}}}},
+    {"gcbench", "gcbench", {{"threads", {"2"}}}},
+    {"splay", "splay", {}},
 };
 
 // A tiny workload, prepared, and what it comes to with everything local.
