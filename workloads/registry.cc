@@ -8,11 +8,15 @@ std::unique_ptr<Workload> MakeBinaryTrees();
 std::unique_ptr<Workload> MakePointerChase();
 std::unique_ptr<Workload> MakeLinkedLists();
 std::unique_ptr<Workload> MakeKeyValueStore();
+std::unique_ptr<Workload> MakeGraph();
+std::unique_ptr<Workload> MakeGcBench();
+std::unique_ptr<Workload> MakeSplay();
 
 namespace {
 
 constexpr std::unique_ptr<Workload> (*kMakers[])() = {
-    MakeWordCount, MakeBinaryTrees, MakePointerChase, MakeLinkedLists, MakeKeyValueStore,
+    MakeWordCount,     MakeBinaryTrees, MakePointerChase, MakeLinkedLists,
+    MakeKeyValueStore, MakeGraph,       MakeGcBench,      MakeSplay,
 };
 
 }  // namespace
