@@ -30,6 +30,7 @@
 #include <memory>
 
 #include "runtime/heap/thread_allocator.h"
+#include "runtime/record/recorder.h"
 #include "runtime/swap/port.h"
 #include "runtime/tracer/access_ring.h"
 #include "runtime/tracer/grey_pool.h"
@@ -129,6 +130,19 @@ class MutatorThread {
       accesses_.Push(slot);
     }
   }
+  // If the heap is recorded, each of these writes what the thread does now.
+  bool recorded() const { return recorder_ != nullptr; }
+  void RecordAccess(uintptr_t address);
+  void RecordBirth(uintptr_t object, size_t bytes, bool leaf) {
+    if (recorded()) recorder_->Birth(recorded_as_, object, bytes, leaf);
+  }
+  void RecordStore(uintptr_t slot, uintptr_t reference);
+  void RecordPages(record::Kind kind, swap::PageIndex first, size_t count) {
+    if (recorded()) recorder_->Pages(recorded_as_, kind, first, count);
+  }
+  void RecordWait() {
+    if (recorded()) recorder_->Wait(recorded_as_);
+  }
   bool logging() const { return logging_.load(std::memory_order_relaxed) != Logging::kNone; }
 
   // --- stopped ---
@@ -184,6 +198,8 @@ class MutatorThread {
   GreyBatch log_;
   std::atomic<AccessLog> access_log_{AccessLog::kNone};
   AccessRing accesses_;
+  record::Recorder* const recorder_;  // null: nothing is recorded
+  const uint32_t recorded_as_;
 };
 
 }  // namespace tandem::tracer
