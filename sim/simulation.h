@@ -29,7 +29,7 @@ struct SimulationOptions {
   std::string replacement = "clock";
   std::string fabric = "emulated:rdma40";  // of an emulated one, what concerns time
   uint64_t local_bytes = UINT64_MAX;       // all is local
-  Costs costs;
+  Costs costs = {};
 };
 
 struct SimulationResult {

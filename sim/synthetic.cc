@@ -87,6 +87,9 @@ Synthetic::Synthetic(Shape shape, const SyntheticOptions& options)
     : shape_(shape), options_(options), random_(options.seed) {
   const Layout layout = LayOut(options);
   granules_ = layout.granules;
+  if (shape == Shape::kGraph) {
+    successor_ = workloads::RandomCycle(static_cast<uint32_t>(options.objects), options.seed);
+  }
   if (shape == Shape::kZipf) {
     index_granules_ = base::RoundUp((options.objects + 1) * 8, base::kPageSize) / 16;
     zipf_.emplace(options.objects, options.exponent);
@@ -145,7 +148,8 @@ void Synthetic::Fill() {
     switch (shape_) {
       case Shape::kGraph:
         for (uint64_t i = 0; i < std::min(options_.degree, most); ++i) {
-          AddStore(PlaceOf(object), i, PlaceOf(random_.Below(options_.objects)));
+          const uint64_t target = i == 0 ? successor_[object] : random_.Below(options_.objects);
+          AddStore(PlaceOf(object), i, PlaceOf(target));
         }
         break;
       case Shape::kList:

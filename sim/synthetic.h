@@ -1,6 +1,7 @@
 // Synthetic: events that no application made, for sizes and shapes that none of ours has.
 //
-//   graph  objects that refer to others at random, used at random
+//   graph  objects that refer to others at random, the first reference being one cycle through all,
+//          so that all can be reached; used at random
 //   list   one list through all objects in the order of their addresses, walked from its head
 //   zipf   records that an index refers to, used as often as Zipf's law says
 //
@@ -64,6 +65,7 @@ class Synthetic final : public record::EventSource {
   workloads::Random random_;
   std::optional<workloads::Zipf> zipf_;
   std::vector<uint32_t> record_of_rank_;
+  std::vector<uint32_t> successor_;  // in a graph
 
   uint64_t born_ = 0;
   uint64_t linked_ = 0;

@@ -72,6 +72,7 @@ class VirtualCollector final : private tracer::Surroundings {
   bool Shade(uintptr_t reference) override;
   size_t Fetch(std::span<const PageIndex> pages, swap::Purpose purpose) override;
   size_t Land() override;
+  void Pause(base::Backoff&) override {}  // Step moves the clock on
 
   uintptr_t ReferenceTo(Granule granule) const {
     return base() + granule * heap::kGranuleBytes + internal::kHeaderBytes;
