@@ -21,6 +21,7 @@ void AccessSlow(const void* p) noexcept {
     self->RunSafely([&] { pager.MakeLocal(page, self->port(), swap::Cause::kMutator); });
   }
   self->NoteAccess(address);
+  self->RecordAccess(address);
 }
 
 void StoreSlow(const std::atomic<uintptr_t>* slot, uintptr_t value) noexcept {
@@ -29,6 +30,7 @@ void StoreSlow(const std::atomic<uintptr_t>* slot, uintptr_t value) noexcept {
   for (MutatorThread* self : MutatorThread::OfThisThread()) {
     if (self == nullptr) break;
     self->Poll();
+    self->RecordStore(reinterpret_cast<uintptr_t>(slot), value);
     if (!self->logging()) continue;
     // Relaxed: the reference was published to this thread's synchronisation, not by this load.
     self->LogStore(slot->load(std::memory_order_relaxed), value);

@@ -8,9 +8,11 @@
 #include "runtime/mutator_impl.h"
 #include "runtime/prefetch/early_reader.h"
 #include "runtime/prefetch/prefetcher.h"
+#include "runtime/record/recorder.h"
 #include "runtime/swap/replacement.h"
 #include "runtime/tracer/order.h"
 #include "tandem/persistent.h"
+#include "tandem/recording.h"
 
 namespace tandem {
 namespace internal {
@@ -50,6 +52,7 @@ StatusOr<std::unique_ptr<HeapImpl>> HeapImpl::Create(const HeapOptions& options)
                                     .replacement = options.replacement,
                                     .use_move = options.use_move,
                                     .protect_dead = options.protect_dead,
+                                    .show_every_access = options.recording != nullptr,
                                     .on_lost = std::move(on_lost),
                                     .prefetched = heap->throttle.get()},
                                    *heap->fabric, heap->registry);
@@ -58,13 +61,19 @@ StatusOr<std::unique_ptr<HeapImpl>> HeapImpl::Create(const HeapOptions& options)
   auto space = heap::Space::Create(*heap->pager);
   if (!space.ok()) return space.status();
   heap->space = std::make_unique<heap::Space>(std::move(*space));
+  record::Recorder* const recorder =
+      options.recording != nullptr ? &options.recording->impl() : nullptr;
+  if (recorder != nullptr && !recorder->Begin(heap->space->blocks.base(), bytes)) {
+    return Status::InvalidArgument("a Recording holds what one heap did, and this one has had its");
+  }
   heap->pool = std::make_unique<heap::BlockPool>(*heap->space);
   auto collector = tracer::Collector::Create({.order = options.order,
                                               .tracers = options.tracer_threads,
                                               .growth = options.growth,
                                               .automatic = options.automatic,
                                               .verify = options.verify,
-                                              .protect_dead = options.protect_dead},
+                                              .protect_dead = options.protect_dead,
+                                              .recorder = recorder},
                                              *heap->space, *heap->pool, heap->roots,
                                              heap->finalizers, heap->registry);
   if (!collector.ok()) return collector.status();

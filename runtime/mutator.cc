@@ -1,5 +1,7 @@
 #include "tandem/mutator.h"
 
+#include <algorithm>
+
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/timeline.h"
@@ -20,9 +22,9 @@ constexpr int kCollectionsBeforeGivingUp = 2;
 std::unique_ptr<MutatorImpl> MutatorImpl::Attach(Mutator& mutator, HeapImpl& heap) {
   auto port = heap.OpenPort();
   TANDEM_CHECK(port.ok(), "a thread cannot be attached: the fabric opens no channel for it");
-  std::unique_ptr<MutatorImpl> impl(new MutatorImpl(mutator, heap));
+  std::unique_ptr<MutatorImpl> impl(new MutatorImpl(heap, mutator.regions_));
   impl->thread_ = std::make_unique<tracer::MutatorThread>(*heap.collector, *heap.space, *heap.pool,
-                                                          std::move(*port), mutator.regions_);
+                                                          std::move(*port), impl->regions_);
   mutator.starts_bias_ = heap.space->tables.Bias(heap.space->tables.starts());
   mutator.ends_bias_ = heap.space->tables.Bias(heap.space->tables.ends());
   heap.collector->handshakes().Join(*impl->thread_);
@@ -37,7 +39,12 @@ std::optional<uintptr_t> MutatorImpl::TryAllocate(bool leaf, size_t bytes, heap:
   if (bytes > kSmallBytes) return allocator.AllocateMedium(leaf, bytes, effort);
   // Where a cycle is wanted at every Nth allocation, none may take the inlined path.
   if (heap_.options.collect_every != 0) return allocator.AllocateOverflow(leaf, bytes, effort);
-  AllocationRegion& region = mutator_.regions_[leaf];
+  AllocationRegion& region = regions_[leaf];
+  if (bytes <= region.limit - region.cursor) {
+    const uintptr_t object = region.cursor;
+    region.cursor += bytes;
+    return object;
+  }
   if (bytes > heap::kLineBytes && region.limit - region.cursor >= kWorthKeeping) {
     return allocator.AllocateOverflow(leaf, bytes, effort);
   }
@@ -69,6 +76,7 @@ void* MutatorImpl::AllocateSlow(const TypeInfo* type, size_t bytes) {
   }
   if (!object) return nullptr;
   heap_.space->tables.AddObject(*object, bytes);
+  thread_->RecordBirth(*object, bytes, leaf);
   __atomic_store_n(reinterpret_cast<Header*>(*object), MakeHeader(type, bytes), __ATOMIC_RELEASE);
   return reinterpret_cast<void*>(*object + kHeaderBytes);
 }
@@ -96,6 +104,7 @@ void Mutator::FetchRange(const void* start, size_t bytes) {
   const auto last = space.PageOf(address + bytes - 1);
   tracer::MutatorThread& thread = impl_->thread();
   thread.RunSafely([&] { space.pager.MakeRangeLocal(first, last - first + 1, thread.port()); });
+  thread.RecordPages(record::Kind::kRange, first, last - first + 1);
 }
 
 void Mutator::PrefetchRange(const void* start, size_t bytes) {
@@ -106,9 +115,11 @@ void Mutator::PrefetchRange(const void* start, size_t bytes) {
   // The pager cuts off what is beyond the heap.
   const swap::PageIndex first = pager.table().PageOf(address);
   const size_t in_first = address % base::kPageSize;
-  pager.FetchRangeEarly(first, (bytes - 1) / base::kPageSize +
-                                   (in_first + (bytes - 1) % base::kPageSize) / base::kPageSize +
-                                   1);
+  const size_t count = (bytes - 1) / base::kPageSize +
+                       (in_first + (bytes - 1) % base::kPageSize) / base::kPageSize + 1;
+  pager.FetchRangeEarly(first, count);
+  const swap::PageIndex end = std::min(first + count, pager.table().used());
+  if (first < end) impl_->thread().RecordPages(record::Kind::kHint, first, end - first);
 }
 
 void* Mutator::AllocateSlow(const internal::TypeInfo* type, size_t bytes) {
@@ -129,6 +140,7 @@ PinScope::PinScope(Mutator& mutator, const void* start, size_t bytes)
   const auto first = space.PageOf(start_);
   const auto last = space.PageOf(start_ + bytes_ - 1);
   thread.RunSafely([&] { space.pager.Pin(first, last - first + 1, thread.port()); });
+  thread.RecordPages(record::Kind::kRange, first, last - first + 1);
 }
 
 PinScope::~PinScope() {

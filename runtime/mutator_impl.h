@@ -25,12 +25,15 @@ class MutatorImpl {
   void* AllocateSlow(const TypeInfo* type, size_t bytes);
 
  private:
-  MutatorImpl(Mutator& mutator, HeapImpl& heap) : mutator_(mutator), heap_(heap) {}
+  MutatorImpl(HeapImpl& heap, AllocationRegion* regions)
+      : heap_(heap), regions_(heap.options.recording == nullptr ? regions : own_regions_) {}
 
   std::optional<uintptr_t> TryAllocate(bool leaf, size_t bytes, heap::Effort effort);
 
-  Mutator& mutator_;
   HeapImpl& heap_;
+  // With references, leaves. The mutator's; our own if each allocation is to come here.
+  AllocationRegion own_regions_[2];
+  AllocationRegion* const regions_;
   std::unique_ptr<tracer::MutatorThread> thread_;
   uint64_t allocations_ = 0;  // counted only where HeapOptions::collect_every asks for it
 };

@@ -40,35 +40,54 @@ Status CheckName(std::string_view name, const std::vector<Component>& components
       fmt::format("unknown '{}'; valid are {}", name, fmt::join(valid, ", ")));
 }
 
+// What `run` and `simulate` have in common.
+
+void AddLocal(LocalSize* target, Options& options) {
+  options.Add({"local", "Local memory: a share of the footprint, or a size", "SIZE", false, true,
+               [target](const std::vector<std::string>& values) {
+                 StatusOr<LocalSize> local = LocalSize::Parse(values[0]);
+                 if (local.ok()) *target = *local;
+                 return local.status();
+               },
+               [target] { return OptionValue(target->text()); }});
+}
+
+void AddOrder(std::string* target, const Components& valid, Options& options) {
+  options.Add({"order", "Order of tracing, with options behind it: lineup,max_depth=2", "NAME",
+               false, true,
+               [target, valid](const std::vector<std::string>& values) {
+                 *target = values[0];
+                 return CheckName(values[0].substr(0, values[0].find(',')), valid.orders);
+               },
+               [target] { return OptionValue(*target); }});
+}
+
+void AddPolicies(std::string* prefetcher, std::string* replacement, const Components& valid,
+                 Options& options) {
+  options.AddChoice("prefetcher", "Prefetcher", prefetcher, NamesOf(valid.prefetchers));
+  options.AddChoice("replacement", "Which local pages leave first", replacement,
+                    NamesOf(valid.replacements));
+}
+
+void AddFabric(std::string* target, Options& options) {
+  options.Add({"fabric", "Where far pages go, see `tandem list`", "NAME", false, true,
+               [target](const std::vector<std::string>& values) {
+                 *target = values[0];
+                 return Status::Ok();
+               },
+               [target] { return OptionValue(*target); }});
+}
+
 // The options of `run` that every workload has.
 void AddRunOptions(RunRequest& request, Options& options) {
   const Components valid = ListComponents();
-  options.Add({"local", "Local memory: a share of the footprint, or a size", "SIZE", false, true,
-               [&request](const std::vector<std::string>& values) {
-                 StatusOr<LocalSize> local = LocalSize::Parse(values[0]);
-                 if (local.ok()) request.local = *local;
-                 return local.status();
-               },
-               [&request] { return OptionValue(request.local.text()); }});
+  AddLocal(&request.local, options);
   options.AddBytes("heap", "Limit of the heap (default: twice what lives at once)",
                    &request.heap_bytes, uint64_t{1} << 20, uint64_t{1} << 44);
-  options.Add({"order", "Order of tracing, with options behind it: lineup,max_depth=2", "NAME",
-               false, true,
-               [&request, valid](const std::vector<std::string>& values) {
-                 request.order = values[0];
-                 return CheckName(values[0].substr(0, values[0].find(',')), valid.orders);
-               },
-               [&request] { return OptionValue(request.order); }});
+  AddOrder(&request.order, valid, options);
   options.AddCount("tracers", "Threads of the collector", &request.tracers, 1, 64);
-  options.AddChoice("prefetcher", "Prefetcher", &request.prefetcher, NamesOf(valid.prefetchers));
-  options.AddChoice("replacement", "Which local pages leave first", &request.replacement,
-                    NamesOf(valid.replacements));
-  options.Add({"fabric", "Where far pages go, see `tandem list`", "NAME", false, true,
-               [&request](const std::vector<std::string>& values) {
-                 request.fabric = values[0];
-                 return Status::Ok();
-               },
-               [&request] { return OptionValue(request.fabric); }});
+  AddPolicies(&request.prefetcher, &request.replacement, valid, options);
+  AddFabric(&request.fabric, options);
   options.Add({"trace", "Write a timeline of the run, for ui.perfetto.dev", "FILE", false, false,
                [&request](const std::vector<std::string>& values) {
                  request.trace = values[0];
@@ -76,7 +95,30 @@ void AddRunOptions(RunRequest& request, Options& options) {
                  return Status::InvalidArgument("a valid name of a file is needed");
                },
                [&request] { return OptionValue(request.trace); }});
+  options.Add({"record", "Record accesses, for `tandem simulate`; slow", "FILE", false, false,
+               [&request](const std::vector<std::string>& values) {
+                 request.record = values[0];
+                 if (!request.record.empty()) return Status::Ok();
+                 return Status::InvalidArgument("a valid name of a file is needed");
+               },
+               [&request] { return OptionValue(request.record); }});
   options.AddChoice("scale", "How much work", &request.scale, {"tiny", "small", "default"});
+}
+
+void AddSimulateOptions(SimulateRequest& request, Options& options) {
+  const Components valid = ListComponents();
+  sim::SimulationOptions& simulation = request.options;
+  AddLocal(&request.local, options);
+  AddOrder(&simulation.order, valid, options);
+  AddPolicies(&simulation.prefetcher, &simulation.replacement, valid, options);
+  AddFabric(&simulation.fabric, options);
+  constexpr uint64_t kMaxNs = 1'000'000'000;
+  options.AddCount("access-ns", "Cost of an access", &simulation.costs.access_ns, 0, kMaxNs);
+  options.AddCount("alloc-ns", "Cost of an allocation", &simulation.costs.alloc_ns, 0, kMaxNs);
+  options.AddCount("mark-ns", "Cost of marking an object, and of tracing it",
+                   &simulation.costs.mark_ns, 1, kMaxNs);
+  options.AddCount("fetch-ns", "Cost of a fetch, on top of what the link takes",
+                   &simulation.costs.fetch_ns, 0, kMaxNs);
 }
 
 std::string DefaultText(const Option& option) {
@@ -163,6 +205,54 @@ struct RunSyntax {
   }
 };
 
+// `simulate`, and what was given for it.
+struct SimulateSyntax {
+  CLI::App* app = nullptr;
+  SimulateRequest request;
+  Options options;
+  std::map<std::string, std::vector<std::string>> given;
+
+  void AddTo(CLI::App& parent) {
+    app = parent.add_subcommand(
+        "simulate", "Replay a recording in virtual time: tandem simulate SOURCE [OPTIONS]");
+    app->allow_extras();
+    AddSimulateOptions(request, options);
+    for (const Option& option : options.all()) {
+      app->add_option("--" + option.name, given[option.name], option.help)
+          ->expected(1)
+          ->type_name(option.value_name)
+          ->default_str(DefaultText(option));
+    }
+    app->add_flag("--json", request.json, "Print one JSON object")->disable_flag_override();
+    app->footer(
+        "SOURCE is a file that `tandem run WORKLOAD --record FILE` wrote, or synthetic:SHAPE with "
+        "SHAPE graph,\nlist or zipf and options behind it.\n"
+        "Example: tandem simulate synthetic:graph,objects=100000,wait=1 --order lineup");
+  }
+
+  Status Apply() {
+    const std::vector<std::string> sources = app->remaining();
+    if (sources.empty()) {
+      return Status::InvalidArgument(
+          "a source is missing; valid are a recording's file and synthetic:graph, synthetic:list, "
+          "synthetic:zipf");
+    }
+    const size_t wrong = sources[0].starts_with("-") ? 0 : 1;
+    if (sources.size() > wrong) {
+      std::vector<std::string> names;
+      for (const CLI::Option* option : app->get_options()) names.push_back(option->get_name());
+      return Status::InvalidArgument(
+          fmt::format("unknown '{}'; valid options are {}", sources[wrong], fmt::join(names, " ")));
+    }
+    request.source = sources[0];
+    for (const Option& option : options.all()) {
+      if (app->count("--" + option.name) == 0) continue;
+      if (Status s = options.Set(option.name, given[option.name]); !s.ok()) return s;
+    }
+    return Status::Ok();
+  }
+};
+
 std::vector<std::unique_ptr<RunSyntax>> MakeRunSyntaxes() {
   std::vector<std::unique_ptr<RunSyntax>> all;
   for (std::unique_ptr<workloads::Workload>& workload : workloads::MakeAllWorkloads()) {
@@ -202,6 +292,9 @@ StatusOr<Request> ParseCommandLine(int argc, char** argv) {
   std::vector<std::unique_ptr<RunSyntax>> syntaxes = MakeRunSyntaxes();
   for (const auto& syntax : syntaxes) syntax->AddTo(run);
 
+  SimulateSyntax simulate;
+  simulate.AddTo(app);
+
   CLI::App* list = app.add_subcommand(
       "list", "Name the workloads, orders of tracing, policies and fabrics there are");
   list->footer("Example: tandem list");
@@ -218,8 +311,8 @@ StatusOr<Request> ParseCommandLine(int argc, char** argv) {
   }
 
   if (const std::vector<std::string> extra = app.remaining(); !extra.empty()) {
-    return Status::InvalidArgument(
-        fmt::format("unknown command '{}'; valid are run, list, --help, --version", extra[0]));
+    return Status::InvalidArgument(fmt::format(
+        "unknown command '{}'; valid are run, simulate, list, --help, --version", extra[0]));
   }
   if (list->parsed()) {
     const std::vector<std::string> extra = list->remaining();
@@ -227,8 +320,13 @@ StatusOr<Request> ParseCommandLine(int argc, char** argv) {
     return Status::InvalidArgument(
         fmt::format("unknown '{}'; `tandem list` takes nothing but --help", extra[0]));
   }
+  if (simulate.app->parsed()) {
+    if (Status status = simulate.Apply(); !status.ok()) return status;
+    return Request(std::move(simulate.request));
+  }
   if (!run->parsed()) {
-    return Status::InvalidArgument("a command is missing; valid are run, list, --help, --version");
+    return Status::InvalidArgument(
+        "a command is missing; valid are run, simulate, list, --help, --version");
   }
   if (const std::vector<std::string> extra = run->remaining(); !extra.empty()) {
     if (extra[0].starts_with("-")) {

@@ -6,6 +6,7 @@
 
 #include "tandem/status.h"
 #include "tools/run_request.h"
+#include "tools/simulate_request.h"
 
 namespace tandem::tools {
 
@@ -14,7 +15,7 @@ struct ShowRequest {
 };
 struct ListRequest {};
 
-using Request = std::variant<ShowRequest, ListRequest, RunRequest>;
+using Request = std::variant<ShowRequest, ListRequest, RunRequest, SimulateRequest>;
 
 // The error is one line that says what is valid.
 StatusOr<Request> ParseCommandLine(int argc, char** argv);

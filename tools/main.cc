@@ -8,6 +8,7 @@
 #include "tools/exit_code.h"
 #include "tools/list_command.h"
 #include "tools/run_command.h"
+#include "tools/simulate_command.h"
 #include "tools/terminal.h"
 
 namespace tandem::tools {
@@ -16,6 +17,9 @@ namespace {
 Status Perform(Request request) {
   if (auto* show = std::get_if<ShowRequest>(&request)) return WriteOutput(show->text);
   if (auto* run = std::get_if<RunRequest>(&request)) return RunWorkload(std::move(*run));
+  if (auto* simulate = std::get_if<SimulateRequest>(&request)) {
+    return RunSimulation(std::move(*simulate));
+  }
   return WriteOutput(DescribeChoices());
 }
 

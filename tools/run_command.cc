@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "tandem/recording.h"
 #include "tools/footprint_cache.h"
 #include "tools/progress_bar.h"
 #include "tools/provenance.h"
@@ -110,6 +111,14 @@ Status RunWorkload(RunRequest request) {
   if (Status status = CheckHeapOptions(request); !status.ok()) return status;
   StatusOr<TraceFile> trace = TraceFile::Open(request.trace);
   if (!trace.ok()) return trace.status();
+  std::unique_ptr<Recording> recording;
+  if (!request.record.empty()) {
+    StatusOr<std::unique_ptr<Recording>> opened = Recording::Create(request.record);
+    if (!opened.ok()) {
+      return {opened.status().code(), fmt::format("--record: {}", opened.status().message())};
+    }
+    recording = std::move(*opened);
+  }
 
   const auto start = std::chrono::steady_clock::now();
   {
@@ -134,12 +143,16 @@ Status RunWorkload(RunRequest request) {
   StatusOr<uint64_t> local = request.local.Resolve(baseline ? baseline->footprint_bytes : 0);
   if (!local.ok()) return local.status();
   options.local_bytes = *local;
+  options.recording = recording.get();
   if (Status status = trace->Start(); !status.ok()) return status;
   StatusOr<RunResult> result = Run(request, options, request.local.text().c_str());
   // Also of a run that failed: it may tell why.
   const Status traced = trace->Write();
   if (!result.ok()) return result.status();
   if (!traced.ok()) return traced;
+  if (recording != nullptr) {
+    if (Status status = recording->Finish(); !status.ok()) return status;
+  }
   if (Status status = request.workload->WriteOutput(); !status.ok()) return status;
 
   const RunReport report{request, request.heap_bytes, std::move(*result), prepare.count(),

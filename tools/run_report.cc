@@ -24,17 +24,12 @@ uint64_t LocalLimit(const RunReport& report) {
 
 json OptionsJson(const RunReport& report) {
   const RunRequest& request = report.request;
-  json options = {{"local", request.local.text()},
-                  {"heap", report.heap_bytes},
-                  {"order", request.order},
-                  {"tracers", request.tracers},
-                  {"prefetcher", request.prefetcher},
-                  {"replacement", request.replacement},
-                  {"fabric", request.fabric},
-                  {"scale", request.scale},
-                  {"move", request.use_move},
-                  {"only_when_full", request.only_when_full},
-                  {"trace", request.trace}};
+  json options = {{"local", request.local.text()},    {"heap", report.heap_bytes},
+                  {"order", request.order},           {"tracers", request.tracers},
+                  {"prefetcher", request.prefetcher}, {"replacement", request.replacement},
+                  {"fabric", request.fabric},         {"scale", request.scale},
+                  {"move", request.use_move},         {"only_when_full", request.only_when_full},
+                  {"trace", request.trace},           {"record", request.record}};
   for (const workloads::Option& option : request.workload->options().all()) {
     std::visit([&](const auto& value) { options[option.name] = value; }, option.value());
   }

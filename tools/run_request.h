@@ -25,7 +25,8 @@ struct RunRequest {
   bool use_move = true;
   bool only_when_full = false;  // no cycle starts earlier
   bool json = false;
-  std::string trace;  // the file to write; empty: no timeline is recorded
+  std::string trace;   // the file to write; empty: no timeline is recorded
+  std::string record;  // the file to write; empty: accesses are not recorded
 };
 
 }  // namespace tandem::tools

@@ -17,6 +17,7 @@
 
 namespace tandem {
 
+class Recording;
 namespace internal {
 class HeapImpl;
 }
@@ -66,6 +67,9 @@ struct HeapOptions {
   // async-signal-safe. It should not return: if it does, or is empty, the process prints the
   // reason and aborts.
   std::function<void(const LostPage&)> on_lost_page = {};
+
+  // Where what threads do is recorded (recording.h); null: nowhere. Costs a lot.
+  Recording* recording = nullptr;
 
   // Modes for testing. They cost a lot.
   uint64_t collect_every = 0;  // run a cycle at every Nth allocation; 0: do not

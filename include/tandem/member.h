@@ -73,9 +73,10 @@ class Member {
     internal::StoreBarrier(&slot_, value);
     slot_.store(value, std::memory_order_release);
   }
-  // Into a slot that no other thread can know of yet. Nothing is overwritten, and publishing the
-  // object that holds the slot is a store of its own: so nothing need be logged.
-  void StoreFirst(uintptr_t value) { slot_.store(value, std::memory_order_release); }
+  void StoreFirst(uintptr_t value) {
+    internal::FirstStoreBarrier(&slot_, value);
+    slot_.store(value, std::memory_order_release);
+  }
 
   std::atomic<uintptr_t> slot_{0};
 };

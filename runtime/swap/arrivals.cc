@@ -14,13 +14,6 @@ namespace {
 constexpr uint8_t kMaxDamaged = 8;
 constexpr size_t kSlotsAtOnce = 32;
 
-constexpr rdma::Lane kLaneOf[kPurposes] = {rdma::Lane::kDemand, rdma::Lane::kPrefetch,
-                                           rdma::Lane::kPrefetch, rdma::Lane::kPrefetch,
-                                           rdma::Lane::kTrace};
-// How a page lands. What only the tracer asked for is first to leave again.
-constexpr PageState kStateOf[kPurposes] = {
-    kLocal, kLocal | kUntouched | kPrefetched, kLocal | kUntouched | kPrefetched | kHinted,
-    kLocal | kUntouched | kPrefetched | kCold, kLocal | kUntouched | kCold};
 constexpr base::Span kSpanOf[kPurposes] = {base::Span::kPostRange, base::Span::kPostPrefetch,
                                            base::Span::kPostHint, base::Span::kPostLookAhead,
                                            base::Span::kPostTrace};

@@ -53,6 +53,15 @@ struct ArrivalsParts {
   std::function<void()> took_frames = {};  // called when a post has; must not wait
 };
 
+// By purpose: which lane a page comes in, and its state once it is here. What only the tracer asked
+// for is first to leave again.
+inline constexpr rdma::Lane kLaneOf[kPurposes] = {rdma::Lane::kDemand, rdma::Lane::kPrefetch,
+                                                  rdma::Lane::kPrefetch, rdma::Lane::kPrefetch,
+                                                  rdma::Lane::kTrace};
+inline constexpr PageState kStateOf[kPurposes] = {
+    kLocal, kLocal | kUntouched | kPrefetched, kLocal | kUntouched | kPrefetched | kHinted,
+    kLocal | kUntouched | kPrefetched | kCold, kLocal | kUntouched | kCold};
+
 class Arrivals {
  public:
   static constexpr size_t kMaxInFlight = 256;

@@ -33,7 +33,9 @@ __thread Pager* t_spare_of = nullptr;
 }  // namespace
 
 Pager::Pager(PagerOptions options, rdma::Fabric& fabric, base::Registry& registry)
-    : options_(std::move(options)), fabric_(fabric), metrics_(registry, options_.prefetched) {}
+    : options_(std::move(options)), fabric_(fabric), metrics_(registry, options_.prefetched) {
+  ShowEveryAccess(false);
+}
 
 StatusOr<std::unique_ptr<Pager>> Pager::Create(PagerOptions options, rdma::Fabric& fabric,
                                                base::Registry& registry) {
@@ -253,8 +255,9 @@ size_t Pager::Populate(PageIndex first, size_t max) {
   }
   if (done < n) uffd_->Copy(table_->AddressOf(first + done), kZeros, (n - done) * base::kPageSize);
   footprint_.Add(n);
+  const PageState born = options_.show_every_access ? kLocal | kArmed : kLocal;
   for (size_t i = 0; i < n; ++i) {
-    table_->state(first + i).store(kLocal, std::memory_order_release);
+    table_->state(first + i).store(born, std::memory_order_release);
   }
   metrics_.populated.Add(n);
   return n;

@@ -45,6 +45,7 @@ struct PagerOptions {
   std::string replacement = "clock";
   bool use_move = true;
   bool protect_dead = false;
+  bool show_every_access = false;  // always: see ShowEveryAccess
   LostHandler on_lost;
   // Told of the pages of Purpose::kPrefetch; outlives the pager. Null: nobody wants to know.
   EarlyObserver* prefetched = nullptr;
@@ -102,7 +103,8 @@ class Pager {
   // While set, a page that a mutator touches stays armed, so that each access takes the slow path.
   void ShowEveryAccess(bool show) {
     // Relaxed: pages touched a moment before or after may go either way.
-    touched_.store(show ? kLocal | kArmed : kLocal, std::memory_order_relaxed);
+    touched_.store(show || options_.show_every_access ? kLocal | kArmed : kLocal,
+                   std::memory_order_relaxed);
   }
 
   // The content of these pages is worthless from now on. Far copies are dropped without being

@@ -111,6 +111,8 @@ void Collector::Collect() {
   }
   wake_.notify_one();
   Wait([&] { return ended_ >= goal; });
+  if (recorder() == nullptr) return;
+  if (MutatorThread* self = MutatorThread::Find(space_.blocks.base())) self->RecordWait();
 }
 
 void Collector::StepBegin() {
@@ -240,11 +242,13 @@ void Collector::BeginMarking() {
   handshakes_.Execute([](MutatorThread&) {}, log_all);  // no store from before is under way now
 
   const AccessLog accesses = tracers_[0]->order().access_log();
-  const Operation scan = [this, accesses](MutatorThread& t) {
+  std::atomic<bool> recorded{false};
+  const Operation scan = [this, accesses, &recorded](MutatorThread& t) {
     t.BeginMarking();
     t.SetAccessLog(accesses);
     GreyBatch found;
     t.ScanRoots([&](uintptr_t object) { found.push_back(object + internal::kHeaderBytes); });
+    if (recorder() != nullptr) RecordRoots(found, !recorded.exchange(true));
     grey_.Add(std::move(found));
     t.SetLogging(Logging::kOld);
   };
@@ -257,6 +261,7 @@ void Collector::BeginMarking() {
   };
   space_.pager.ShowEveryAccess(accesses == AccessLog::kObjects);
   handshakes_.Execute(scan, join);
+  if (recorder() != nullptr && !recorded) RecordRoots({}, true);
   // The first access to each page is to be seen in this cycle.
   if (accesses == AccessLog::kPages || accesses == AccessLog::kObjects) {
     space_.pager.ArmAllPages();
@@ -267,6 +272,19 @@ void Collector::BeginMarking() {
   finalizers_.ForEachReady([&](uintptr_t reference) { found.push_back(reference); });
   roots_.ForEach([&](uintptr_t reference) { found.push_back(reference); });
   grey_.Add(std::move(found));
+}
+
+// The first thread to be scanned brings those roots along that are not on stacks: in this order
+// tracers take them from the pool.
+void Collector::RecordRoots(const GreyBatch& of_a_thread, bool first) {
+  std::vector<uintptr_t> objects;
+  const auto add = [&](uintptr_t reference) { objects.push_back(heap::HeaderOf(reference)); };
+  if (first) {
+    finalizers_.ForEachReady(add);
+    roots_.ForEach(add);
+  }
+  for (const uintptr_t reference : of_a_thread) add(reference);
+  recorder()->Roots(first ? record::Kind::kCycle : record::Kind::kRoots, objects);
 }
 
 void Collector::TraceAll(bool stepping) {

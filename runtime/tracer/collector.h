@@ -47,6 +47,7 @@
 #include "runtime/heap/roots.h"
 #include "runtime/heap/space.h"
 #include "runtime/heap/sweeper.h"
+#include "runtime/record/recorder.h"
 #include "runtime/tracer/grey_pool.h"
 #include "runtime/tracer/handshakes.h"
 #include "runtime/tracer/pacer.h"
@@ -61,6 +62,7 @@ struct CollectorOptions {
   bool automatic = true;
   bool verify = false;
   bool protect_dead = false;
+  record::Recorder* recorder = nullptr;  // null: nothing is recorded
 };
 
 // Everything the collector counts, by name (docs/metrics.md).
@@ -118,6 +120,7 @@ class Collector {
   Handshakes& handshakes() { return handshakes_; }
   GreyPool& grey() { return grey_; }
   CollectorMetrics& metrics() { return metrics_; }
+  record::Recorder* recorder() const { return options_.recorder; }
   uint64_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
 
   // Asks for a cycle. Cheap; returns at once.
@@ -150,6 +153,7 @@ class Collector {
   void HelperMain(unsigned index);
   void RunCycle(bool stepping);
   void BeginMarking();
+  void RecordRoots(const GreyBatch& of_a_thread, bool first);
   void TraceAll(bool stepping);
   void Trace(bool stepping);
   bool HandInLogs();

@@ -7,6 +7,7 @@
 #include "runtime/heap/block_pool.h"
 #include "runtime/heap/space.h"
 #include "runtime/tracer/handshakes.h"
+#include "runtime/tracer/look_ahead.h"
 #include "runtime/tracer/surroundings.h"
 
 namespace tandem::tracer {
@@ -63,10 +64,7 @@ class HeapSurroundings final : public Surroundings {
   PageStamps& stamps_;
   const bool follows_;
   uint64_t shaded_ = 0;
-  uint64_t used_seen_ = 0;
-  uint64_t unused_seen_ = 0;
-  uint64_t used_ = 0;  // of look-ahead, older ones counting less
-  uint64_t unused_ = 0;
+  LookAheadJudge look_ahead_;
 };
 
 }  // namespace tandem::tracer

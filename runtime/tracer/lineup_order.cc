@@ -149,7 +149,7 @@ void LineupOrder::Drain() {
     TakeGroup(groups_.Next(cursor_), kForced, metrics_.forced);
     return;
   }
-  if (size() > 0) pause_.Pause();
+  if (size() > 0) surroundings_.Pause(pause_);
 }
 
 void LineupOrder::PostReads() {

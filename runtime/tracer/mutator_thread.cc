@@ -11,6 +11,7 @@
 
 namespace tandem::internal {
 constinit __thread std::atomic<uint32_t> t_store_armed{0};
+constinit __thread std::atomic<uint32_t> t_first_store_armed{0};
 }  // namespace tandem::internal
 
 namespace tandem::tracer {
@@ -38,7 +39,15 @@ MutatorThread::MutatorThread(Collector& collector, heap::Space& space, heap::Blo
       allocator_(space, pool, *port_),
       regions_(regions),
       armed_(&internal::t_store_armed),
-      stack_base_(StackBase()) {
+      first_armed_(&internal::t_first_store_armed),
+      stack_base_(StackBase()),
+      recorder_(collector.recorder()),
+      recorded_as_(recorder_ != nullptr ? recorder_->AddThread() : 0) {
+  if (recorded()) {
+    // All stores are to take the slow path.
+    armed_->fetch_add(1, std::memory_order_relaxed);
+    first_armed_->fetch_add(1, std::memory_order_relaxed);
+  }
   log_.reserve(kLogCapacity);
   space_.pager.BindThread(*port_);
   for (MutatorThread*& entry : t_mutators) {
@@ -55,6 +64,10 @@ MutatorThread::~MutatorThread() {
   TANDEM_CHECK(armed_ == &internal::t_store_armed, "a Mutator was destroyed by another thread");
   SetLogging(Logging::kNone);
   SetAccessLog(AccessLog::kNone);
+  if (recorded()) {
+    armed_->fetch_sub(1, std::memory_order_relaxed);
+    first_armed_->fetch_sub(1, std::memory_order_relaxed);
+  }
   space_.pager.UnbindThread();
   // Keeps the table without gaps.
   const auto gone = std::find(t_mutators.begin(), t_mutators.end(), this);
@@ -165,6 +178,21 @@ void MutatorThread::Log(uintptr_t reference) {
   if (space_.tables.IsMarked(heap::HeaderOf(reference))) return;
   log_.push_back(reference);
   if (log_.size() == kLogCapacity) FlushLog();
+}
+
+void MutatorThread::RecordAccess(uintptr_t address) {
+  if (!recorded()) return;
+  const uintptr_t object = space_.FindObject(address);
+  recorder_->Access(recorded_as_, object != 0 ? object : address, address);
+}
+
+void MutatorThread::RecordStore(uintptr_t slot, uintptr_t reference) {
+  // A slot elsewhere is a root, which each cycle tells of as far as it matters.
+  if (!recorded() || !space_.blocks.Contains(slot)) return;
+  const uintptr_t object = space_.FindObject(slot);
+  if (object == 0 || slot < object + internal::kHeaderBytes) return;
+  const bool here = reference != 0 && space_.blocks.Contains(reference);
+  recorder_->Store(recorded_as_, object, slot, here ? heap::HeaderOf(reference) : 0);
 }
 
 uintptr_t MutatorThread::LoadWeak(const std::atomic<uintptr_t>& slot) {

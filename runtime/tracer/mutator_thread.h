@@ -30,6 +30,7 @@
 #include <memory>
 
 #include "runtime/heap/thread_allocator.h"
+#include "runtime/record/recorder.h"
 #include "runtime/swap/port.h"
 #include "runtime/tracer/access_ring.h"
 #include "runtime/tracer/grey_pool.h"
@@ -132,6 +133,19 @@ class MutatorThread {
       accesses_.Push(new_reference);
     }
   }
+  // If the heap is recorded, each of these writes what the thread does now.
+  bool recorded() const { return recorder_ != nullptr; }
+  void RecordAccess(uintptr_t address);
+  void RecordBirth(uintptr_t object, size_t bytes, bool leaf) {
+    if (recorded()) recorder_->Birth(recorded_as_, object, bytes, leaf);
+  }
+  void RecordStore(uintptr_t slot, uintptr_t reference);
+  void RecordPages(record::Kind kind, swap::PageIndex first, size_t count) {
+    if (recorded()) recorder_->Pages(recorded_as_, kind, first, count);
+  }
+  void RecordWait() {
+    if (recorded()) recorder_->Wait(recorded_as_);
+  }
   bool logging() const { return logging_.load(std::memory_order_relaxed) != Logging::kNone; }
 
   // --- stopped ---
@@ -175,7 +189,8 @@ class MutatorThread {
   std::unique_ptr<swap::Port> port_;
   heap::ThreadAllocator allocator_;
   internal::AllocationRegion* const regions_;
-  std::atomic<uint32_t>* const armed_;  // this thread's t_store_armed
+  std::atomic<uint32_t>* const armed_;        // this thread's t_store_armed
+  std::atomic<uint32_t>* const first_armed_;  // and t_first_store_armed
 
   std::atomic<uint32_t> status_{kRunning};
   std::atomic<const Operation*> pending_{nullptr};
@@ -186,6 +201,8 @@ class MutatorThread {
   GreyBatch log_;
   std::atomic<AccessLog> access_log_{AccessLog::kNone};
   AccessRing accesses_;
+  record::Recorder* const recorder_;  // null: nothing is recorded
+  const uint32_t recorded_as_;
 };
 
 }  // namespace tandem::tracer

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 
+#include "runtime/base/backoff.h"
 #include "runtime/swap/arrivals.h"
 #include "runtime/tracer/access_ring.h"
 #include "runtime/tracer/page_stamps.h"
@@ -60,6 +61,8 @@ class Surroundings {
   virtual size_t Fetch(std::span<const swap::PageIndex> pages, swap::Purpose purpose) = 0;
   // Maps what has arrived; returns how many pages.
   virtual size_t Land() = 0;
+  // Lets a moment pass, in which something may arrive.
+  virtual void Pause(base::Backoff& backoff) { backoff.Pause(); }
 };
 
 }  // namespace tandem::tracer

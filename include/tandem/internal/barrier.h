@@ -23,6 +23,10 @@ extern std::atomic<uint8_t>* g_page_states;
 // Non-zero while stores of this thread must take the slow path. Changed by this thread and by
 // the collectors of the heaps that it is attached to.
 extern __thread std::atomic<uint32_t> t_store_armed;
+// The same for the first store to a reference that is being constructed. The marker need not hear
+// of it: it overwrites nothing, and publishing the object that holds the reference is a store of
+// its own. Only a recording does.
+extern __thread std::atomic<uint32_t> t_first_store_armed;
 
 // Brings the page of `p` in, or notes that it was touched; polls for a handshake. Returns when
 // the page is local. Ends in the heap's lost-page handler if it cannot be.
@@ -47,6 +51,13 @@ inline void AccessBarrier(const void* p) {
 // stopped at a safepoint, which orders it; a request to poll may be seen late.
 inline void StoreBarrier(const std::atomic<uintptr_t>* slot, uintptr_t value) {
   if (__builtin_expect(t_store_armed.load(std::memory_order_relaxed) != 0, 0)) {
+    StoreSlow(slot, value);
+  }
+}
+
+// For a slot that holds null and that no other thread can know of yet.
+inline void FirstStoreBarrier(const std::atomic<uintptr_t>* slot, uintptr_t value) {
+  if (__builtin_expect(t_first_store_armed.load(std::memory_order_relaxed) != 0, 0)) {
     StoreSlow(slot, value);
   }
 }
