@@ -73,25 +73,28 @@ StatusOr<std::unique_ptr<Synthetic>> Synthetic::Create(std::string_view spec) {
           fmt::format("unknown '{}' of synthetic events; valid are {}", item, valid));
     }
   }
-  std::unique_ptr<Synthetic> made(
-      new Synthetic(static_cast<Shape>(shape - std::begin(kShapes)), options));
-  const uint64_t need = LayOut(options).pages * base::kPageSize + made->index_granules_ * 16;
-  if (made->heap_bytes_ < need) {
+  const auto which = static_cast<Shape>(shape - std::begin(kShapes));
+  const uint64_t need = LayOut(options).pages * base::kPageSize + IndexBytes(which, options);
+  if (options.heap_gib != 0 && options.heap_gib << 30 < need) {
     return Status::InvalidArgument(
         fmt::format("the objects need {} bytes; heap_gib must be larger", need));
   }
-  return made;
+  return std::unique_ptr<Synthetic>(new Synthetic(which, options));
+}
+
+uint64_t Synthetic::IndexBytes(Shape shape, const SyntheticOptions& options) {
+  return shape == Shape::kZipf ? base::RoundUp((options.objects + 1) * 8, base::kPageSize) : 0;
 }
 
 Synthetic::Synthetic(Shape shape, const SyntheticOptions& options)
     : shape_(shape), options_(options), random_(options.seed) {
   const Layout layout = LayOut(options);
   granules_ = layout.granules;
+  index_granules_ = IndexBytes(shape, options) / 16;
   if (shape == Shape::kGraph) {
     successor_ = workloads::RandomCycle(static_cast<uint32_t>(options.objects), options.seed);
   }
   if (shape == Shape::kZipf) {
-    index_granules_ = base::RoundUp((options.objects + 1) * 8, base::kPageSize) / 16;
     zipf_.emplace(options.objects, options.exponent);
     record_of_rank_.resize(options.objects);
     std::iota(record_of_rank_.begin(), record_of_rank_.end(), 0);

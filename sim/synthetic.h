@@ -50,6 +50,7 @@ class Synthetic final : public record::EventSource {
 
   Synthetic(Shape shape, const SyntheticOptions& options);
 
+  static uint64_t IndexBytes(Shape shape, const SyntheticOptions& options);
   void Fill();
   void Use();
   uint64_t PlaceOf(uint64_t object) const;

@@ -7,7 +7,11 @@ size_t ClockReplacement::Select(PageTable& table, std::span<Victim> victims) {
   size_t found = 0;
   for (size_t looked = 0; looked < 2 * used && found < victims.size(); ++looked) {
     if (hand_ >= used) hand_ = 0;
-    const PageIndex page = hand_++;
+    const PageIndex page = table.NextLocal(hand_, used);
+    looked += page - hand_;
+    hand_ = page;
+    if (page == used) continue;
+    ++hand_;
     auto& state = table.state(page);
     // Relaxed: the CAS below decides; its success needs acquire so that what the last fetcher
     // did to the page is visible, and sequential consistency against pins (Pager::Pin) and dead

@@ -81,6 +81,27 @@ PageTable::~PageTable() {
   mprotect(states_, bytes, PROT_READ);
 }
 
+PageIndex PageTable::NextLocal(PageIndex page, PageIndex end) const {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  static_assert(kLocal == 0);
+  while (page < end) {
+    if (page % sizeof(uint64_t) == 0) {
+      // Relaxed, as a hint: whoever wants a page looks at its state again. The map is aligned.
+      const uint64_t word =
+          __atomic_load_n(reinterpret_cast<const uint64_t*>(states_ + page), __ATOMIC_RELAXED);
+      const uint64_t residencies = word & (kOnes * kResidencyMask);
+      // Nothing is borrowed from a byte below unless that is zero, so no zero means no local page.
+      if (((residencies - kOnes) & ~residencies & (kOnes << 7)) == 0) {
+        page += sizeof(uint64_t);
+        continue;
+      }
+    }
+    if (Residency(states_[page].load(std::memory_order_relaxed)) == kLocal) return page;
+    ++page;
+  }
+  return end;
+}
+
 void PageTable::Extend(PageIndex end) {
   const PageIndex begin = used_.load(std::memory_order_relaxed);  // only this thread writes it
   for (PageIndex p = begin; p < end; ++p) {

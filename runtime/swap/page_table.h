@@ -52,6 +52,10 @@ class PageTable {
   // See page_state.h.
   std::atomic<PageState>& state(PageIndex page) { return states_[page]; }
 
+  // The first page from `page` on, below `end`, that may be local; else `end`. Looks at many at
+  // once.
+  PageIndex NextLocal(PageIndex page, PageIndex end) const;
+
   // Hash of the bytes the memory server has (or will have when the write in flight completes);
   // kNoFarCopy; or kDeadContent: the bytes are worthless, drop the page instead of writing it.
   // Written by whoever claimed the page (LEAVING or FETCHING); only kDeadContent may be taken back

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "tandem/internal/barrier.h"
@@ -101,6 +102,25 @@ TEST_F(PageTableTest, NeighbouringHeapsDoNotShareStates) {
   EXPECT_EQ(StateByte(heaps.address() + PageTable::kAlignment), kFar | kFresh);
   high->state(0).store(kLocal | kCold);
   EXPECT_EQ(StateByte(heaps.address() + PageTable::kAlignment), kLocal | kCold);
+}
+
+TEST_F(PageTableTest, FindsTheNextLocalPageWhateverLiesBetween) {
+  const base::OsMemory heap = ReserveHeap();
+  const auto table = MakeTable(heap);
+  table->Extend(100);
+  EXPECT_EQ(table->NextLocal(0, 100), 100u);
+  for (const PageIndex local : {0u, 1u, 7u, 8u, 13u, 63u, 64u, 99u}) {
+    for (const PageState flags : {kLocal, kUntouched, kArmed, kCold}) {
+      for (const PageState others : {kFar, kFetching, kLeaving, kWriting}) {
+        for (PageIndex page = 0; page < 100; ++page) table->state(page) = others;
+        table->state(local) = flags;
+        for (PageIndex from = 0; from < 100; ++from) {
+          EXPECT_EQ(table->NextLocal(from, 100), from <= local ? local : 100) << from;
+          EXPECT_EQ(table->NextLocal(std::min(from, local), local), local);
+        }
+      }
+    }
+  }
 }
 
 TEST_F(PageTableTest, KnowsItsAddresses) {

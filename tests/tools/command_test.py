@@ -256,6 +256,77 @@ class CommandTest(unittest.TestCase):
         self.assertIn(", as all local\n", result.stdout)
         self.assertIn("times the all-local run's", result.stdout)
 
+    # Recordings and the simulator.
+
+    def record(self):
+        return self.run_json("pointer-chase", "--scale", "tiny", "--local", "25%",
+                             "--only-when-full", "--heap", "64M", "--record",
+                             self.path("recording"))
+
+    def simulate_json(self, *arguments):
+        result = self.tandem("simulate", *arguments, "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stderr, "")
+        return json.loads(result.stdout)
+
+    def test_a_recording_changes_no_answer_and_is_replayed_to_the_same_fetches(self):
+        plain = self.run_json("pointer-chase", "--scale", "tiny", "--local", "25%",
+                              "--only-when-full", "--heap", "64M")
+        recorded = self.record()
+        self.assertEqual(recorded["checksum"], plain["checksum"])
+        self.assertEqual(recorded["options"]["record"], self.path("recording"))
+        local = str(plain["memory"]["local_limit_bytes"])
+        simulated = self.simulate_json(self.path("recording"), "--local", local)
+        for run in (plain, recorded):
+            real = run["counters"]["fetch.demand.mutator"]
+            self.assertAlmostEqual(simulated["counters"]["fetch.demand.mutator"], real,
+                                   delta=real / 10)
+        again = self.simulate_json(self.path("recording"), "--local", local)
+        again["provenance"]["date"] = simulated["provenance"]["date"]
+        self.assertEqual(again, simulated)
+
+    def test_a_recording_is_replayed_against_any_policies(self):
+        self.record()
+        for order in ("fifo", "memliner", "lineup,window=16"):
+            result = self.simulate_json(self.path("recording"), "--order", order, "--prefetcher",
+                                        "leap", "--local", "13%", "--fabric", "emulated:tcp")
+            self.assertEqual(result["options"]["order"], order)
+            self.assertEqual(result["options"]["fabric"], "emulated:tcp")
+            self.assertGreater(result["virtual_ns"], 0)
+        result = self.tandem("simulate", self.path("recording"), "--local", "100%")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("0 by the application, 0 by the collector", result.stdout)
+
+    def test_a_heap_of_a_tebibyte_is_simulated(self):
+        result = self.simulate_json(
+            "synthetic:graph,objects=20000,accesses=0,wait=1,heap_gib=1024", "--local", "512K",
+            "--order", "lineup")
+        self.assertEqual(result["counters"]["gc.objects_marked"], 20000)
+
+    def test_what_cannot_be_simulated_is_refused(self):
+        self.write("foreign", "{}")
+        self.assert_fails(2, "a source is missing", "simulate")
+        self.assert_fails(1, "No such file", "simulate", self.path("nosuch"))
+        self.assert_fails(1, "is no recording", "simulate", self.path("foreign"))
+        self.assert_fails(2, "valid are graph, list, zipf", "simulate", "synthetic:tree")
+        self.assert_fails(2, "valid options are", "simulate", "synthetic:list", "--nosuch")
+        self.assert_fails(2, "unknown 'x'", "simulate", "synthetic:list", "x")
+        self.assert_fails(2, "valid are lifo", "simulate", "synthetic:list", "--order", "x")
+        self.assert_fails(2, "order option", "simulate", "synthetic:list", "--order", "fifo,a=1")
+        self.assert_fails(2, "no faults", "simulate", "synthetic:list", "--fabric",
+                          "emulated:tcp,loss=0.5")
+        self.assert_fails(2, "--mark-ns", "simulate", "synthetic:list", "--mark-ns", "0")
+        self.record()
+        with open(self.path("recording"), "r+b") as file:
+            file.truncate(os.path.getsize(self.path("recording")) - 1)
+        self.assert_fails(1, "is truncated", "simulate", self.path("recording"))
+
+    def test_a_recording_that_cannot_be_written_is_told(self):
+        self.assert_fails(2, "No such file", "run", "linked-lists", "--scale", "tiny", "--record",
+                          "/nonexistent/recording")
+        self.assert_fails(1, "No space left", "run", "linked-lists", "--scale", "tiny", "--record",
+                          "/dev/full")
+
     # The trace.
 
     def test_a_trace_has_phases_fetches_evictions_and_cycles(self):
