@@ -23,6 +23,7 @@ FLOORS = {
     "words": (WORDS, ["internal"]),
     "base": (["runtime/base/"], ["words", "internal"]),
     "rdma": (["rdma/"], ["base", "words", "internal"]),
+    "remote": (["rdma/remote/"], ["rdma", "base", "words", "internal"]),
     "swap": (["runtime/swap/"], ["rdma", "base", "words", "internal"]),
     "prefetch": (["runtime/prefetch/"], ["swap", "rdma", "base", "words", "internal"]),
     "heap": (["runtime/heap/"], ["prefetch", "swap", "rdma", "base", "words", "internal"]),
@@ -32,7 +33,8 @@ FLOORS = {
     "runtime": (["runtime/*"], ["tracer", "heap", "prefetch", "swap", "rdma", "base", "api",
                                 "words", "internal"]),
     "workloads": (["workloads/"], ["api", "words"]),
-    "tools": (["tools/"], ["workloads", "api", "words"]),
+    # The memory server is a program apart: it knows of no heap.
+    "tools": (["tools/"], ["workloads", "api", "remote", "words"]),
 }
 OUTSIDE = ("bench/", "tests/")
 

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "tandem/status.h"
+#include "tools/memserver_command.h"
 #include "tools/run_request.h"
 
 namespace tandem::tools {
@@ -14,7 +15,7 @@ struct ShowRequest {
 };
 struct ListRequest {};
 
-using Request = std::variant<ShowRequest, ListRequest, RunRequest>;
+using Request = std::variant<ShowRequest, ListRequest, MemserverRequest, RunRequest>;
 
 // The error is one line that says what is valid.
 StatusOr<Request> ParseCommandLine(int argc, char** argv);

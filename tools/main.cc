@@ -4,9 +4,11 @@
 #include <utility>
 #include <variant>
 
+#include "rdma/remote/libfabric_fabric.h"
 #include "tools/command_line.h"
 #include "tools/exit_code.h"
 #include "tools/list_command.h"
+#include "tools/memserver_command.h"
 #include "tools/run_command.h"
 #include "tools/terminal.h"
 
@@ -16,6 +18,9 @@ namespace {
 Status Perform(Request request) {
   if (auto* show = std::get_if<ShowRequest>(&request)) return WriteOutput(show->text);
   if (auto* run = std::get_if<RunRequest>(&request)) return RunWorkload(std::move(*run));
+  if (auto* memserver = std::get_if<MemserverRequest>(&request)) {
+    return RunMemserver(std::move(*memserver));
+  }
   return WriteOutput(DescribeChoices());
 }
 
@@ -26,6 +31,7 @@ Status ParseAndPerform(int argc, char** argv) {
 
 int Main(int argc, char** argv) {
   PrepareProcess();
+  rdma::RegisterRemoteFabrics();
   Status status;
   try {
     status = ParseAndPerform(argc, argv);
