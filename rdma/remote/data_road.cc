@@ -3,14 +3,19 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstring>
 #include <ctime>
 #include <set>
 #include <utility>
+
+#include "runtime/base/clock.h"
 
 namespace tandem::rdma {
 
@@ -19,6 +24,23 @@ namespace {
 constexpr size_t kHugePageSize = 2 << 20;
 // A client that opens more is out of its mind.
 constexpr size_t kMaxChannels = 4096;
+
+// Closes a file descriptor.
+class Descriptor {
+ public:
+  explicit Descriptor(int descriptor = -1) : descriptor_(descriptor) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+  ~Descriptor() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  int get() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
 
 }  // namespace
 
@@ -59,12 +81,13 @@ StatusOr<std::unique_ptr<DataSession>> DataRoad::OpenSession() {
   session->domain_.reset(domain);
   fi_cq_attr attributes{};
   attributes.format = FI_CQ_FORMAT_CONTEXT;
-  attributes.wait_obj = FI_WAIT_NONE;
+  attributes.wait_obj = CanWait() ? FI_WAIT_FD : FI_WAIT_NONE;
   fid_cq* queue = nullptr;
   if (int r = fi_cq_open(domain, &attributes, &queue, nullptr); r != 0) {
     return OfiError("opening a completion queue", r);
   }
   session->queue_.reset(queue);
+  Opened(*session);
   return session;
 }
 
@@ -97,12 +120,14 @@ class MessageRoad final : public DataRoad {
     fabric_.reset(fabric);
     fi_eq_attr attributes{};
     attributes.wait_obj = FI_WAIT_FD;
-    attributes.flags = FI_WRITE;
     fid_eq* events = nullptr;
     if (int r = fi_eq_open(fabric, &attributes, &events, nullptr); r != 0) {
       return OfiError("opening an event queue", r);
     }
     events_.reset(events);
+    wakeup_ = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (wakeup_.get() < 0) return Status::ResourceExhausted("no descriptor is left");
+    ListWaits();
     fid_pep* listener = nullptr;
     if (int r = fi_passive_ep(fabric, info_.get(), &listener, nullptr); r != 0) {
       return OfiError("opening a listener", r);
@@ -128,16 +153,57 @@ class MessageRoad final : public DataRoad {
 
   void CloseSession(std::unique_ptr<DataSession> session) override {
     for (auto& [channel, place] : session->endpoints_) CloseEndpoint(place);
+    std::erase(sessions_, session.get());
+    ListWaits();
   }
 
   void Serve(int wait_ms) override {
-    for (auto& [fid, owner] : owners_) Drain(*owner.first->queue_);
-    // Waiting for events drives the transfers of all sessions as well.
+    for (DataSession* session : sessions_) Drain(*session->queue_);
+    ReadEvents();
+    if (wait_ms == 0) return;
+    // The next request often follows at once, and a wake-up costs more than all else: look some
+    // more before going to sleep.
+    if (poll(waits_.data(), waits_.size(), 0) > 0) {
+      active_until_ns_ = base::NowNs() + kLingerNs;
+    } else if (base::NowNs() < active_until_ns_) {
+      sched_yield();
+    } else if (fi_trywait(fabric_.get(), fids_.data(), static_cast<int>(fids_.size())) == 0) {
+      (void)poll(waits_.data(), waits_.size(), wait_ms);
+    }
+    uint64_t times = 0;
+    if (waits_[0].revents != 0) (void)!read(waits_[0].fd, &times, sizeof times);
+  }
+
+  void Wake() override {
+    const uint64_t once = 1;
+    (void)!write(waits_[0].fd, &once, sizeof once);
+  }
+
+ protected:
+  bool CanWait() const override { return true; }
+  void Opened(DataSession& session) override {
+    sessions_.push_back(&session);
+    ListWaits();
+  }
+
+ private:
+  static constexpr uint64_t kLingerNs = 50'000;
+
+  // Puts down what Serve waits for.
+  void ListWaits() {
+    waits_ = {{wakeup_.get(), POLLIN, 0}};
+    fids_ = {&events_->fid};
+    for (DataSession* session : sessions_) fids_.push_back(&session->queue_->fid);
+    for (fid_t fid : fids_) {
+      int descriptor = -1;
+      if (fi_control(fid, FI_GETWAIT, &descriptor) == 0) waits_.push_back({descriptor, POLLIN, 0});
+    }
+  }
+
+  void ReadEvents() {
     alignas(fi_eq_cm_entry) std::byte buffer[sizeof(fi_eq_cm_entry) + 256];
     uint32_t event = 0;
-    const ssize_t n = wait_ms == 0
-                          ? fi_eq_read(events_.get(), &event, buffer, sizeof buffer, 0)
-                          : fi_eq_sread(events_.get(), &event, buffer, sizeof buffer, wait_ms, 0);
+    const ssize_t n = fi_eq_read(events_.get(), &event, buffer, sizeof buffer, 0);
     if (n == -FI_EAVAIL) {
       fi_eq_err_entry error{};
       (void)fi_eq_readerr(events_.get(), &error, 0);
@@ -150,12 +216,6 @@ class MessageRoad final : public DataRoad {
     }
   }
 
-  void Wake() override {
-    fi_eq_entry nothing{};
-    (void)fi_eq_write(events_.get(), FI_NOTIFY, &nothing, sizeof nothing, 0);
-  }
-
- private:
   void Answer(fi_info& info, const uint8_t* data, size_t bytes) {
     ConnectNote note;
     DataSession* session = nullptr;
@@ -211,6 +271,11 @@ class MessageRoad final : public DataRoad {
   const Admit admit_;
   const Log log_;
   uint16_t port_ = 0;
+  Descriptor wakeup_;
+  std::vector<DataSession*> sessions_;
+  std::vector<pollfd> waits_;  // the first is wakeup_
+  std::vector<fid_t> fids_;
+  uint64_t active_until_ns_ = 0;
   FidPtr<fid_eq> events_;
   FidPtr<fid_pep> listener_;
   std::map<fid_t, std::pair<DataSession*, uint32_t>> owners_;  // of the open endpoints

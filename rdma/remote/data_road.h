@@ -76,6 +76,9 @@ class DataRoad {
   virtual void Wake() = 0;
 
  protected:
+  // Whether completion queues have a descriptor to wait on.
+  virtual bool CanWait() const { return false; }
+  virtual void Opened(DataSession&) {}
   static void Drain(fid_cq& queue);
   StatusOr<FidPtr<fid_ep>> MakeEndpoint(DataSession& session, fi_info& info);
 
