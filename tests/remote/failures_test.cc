@@ -1,0 +1,1 @@
+// The server is killed, stopped or restarted while a heap uses it.
