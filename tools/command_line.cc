@@ -186,8 +186,9 @@ struct MemserverSyntax {
     app->add_option("--capacity", capacity, "Memory to lend in all")
         ->default_str(capacity)
         ->type_name("BYTES");
-    app->add_option("--slab", slab, "Unit in which it is lent")->default_str(slab)->type_name(
-        "BYTES");
+    app->add_option("--slab", slab, "Unit in which it is lent")
+        ->default_str(slab)
+        ->type_name("BYTES");
     app->add_option("--client-limit", client_limit, "At most this for one heap (default: all)")
         ->type_name("BYTES");
     app->add_option("--lease", request.lease_seconds,
@@ -220,9 +221,9 @@ struct MemserverSyntax {
           fmt::format("unknown '{}'; `tandem memserver --help` tells what is valid", extra[0]));
     }
     rdma::MemoryServerOptions& server = request.server;
-    for (auto [text, bytes] : {std::pair(&capacity, &server.capacity_bytes),
-                               std::pair(&slab, &server.slab_bytes),
-                               std::pair(&client_limit, &server.client_bytes)}) {
+    for (auto [text, bytes] :
+         {std::pair(&capacity, &server.capacity_bytes), std::pair(&slab, &server.slab_bytes),
+          std::pair(&client_limit, &server.client_bytes)}) {
       if (text->empty()) continue;
       StatusOr<uint64_t> parsed = workloads::ParseBytes(*text);
       if (!parsed.ok()) return parsed.status();
@@ -290,8 +291,8 @@ StatusOr<Request> ParseCommandLine(int argc, char** argv) {
   }
 
   if (const std::vector<std::string> extra = app.remaining(); !extra.empty()) {
-    return Status::InvalidArgument(
-        fmt::format("unknown command '{}'; valid are run, list, memserver, --help, --version", extra[0]));
+    return Status::InvalidArgument(fmt::format(
+        "unknown command '{}'; valid are run, list, memserver, --help, --version", extra[0]));
   }
   if (list->parsed()) {
     const std::vector<std::string> extra = list->remaining();
@@ -304,7 +305,8 @@ StatusOr<Request> ParseCommandLine(int argc, char** argv) {
     return Request(std::move(memserver.request));
   }
   if (!run->parsed()) {
-    return Status::InvalidArgument("a command is missing; valid are run, list, memserver, --help, --version");
+    return Status::InvalidArgument(
+        "a command is missing; valid are run, list, memserver, --help, --version");
   }
   if (const std::vector<std::string> extra = run->remaining(); !extra.empty()) {
     if (extra[0].starts_with("-")) {

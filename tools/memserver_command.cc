@@ -43,8 +43,8 @@ Status RunMemserver(MemserverRequest request) {
   uint64_t rounds = request.drain_seconds * 20;
   for (uint64_t clients = (*server)->Stats().clients; clients > 0 && rounds > 0; --rounds) {
     if (rounds == request.drain_seconds * 20) {
-      WriteError(fmt::format("ending: waits for {} heap{} to leave", clients,
-                             clients == 1 ? "" : "s"));
+      WriteError(
+          fmt::format("ending: waits for {} heap{} to leave", clients, clients == 1 ? "" : "s"));
     }
     if (sigtimedwait(&ending, nullptr, &pause) > 0) break;
     clients = (*server)->Stats().clients;

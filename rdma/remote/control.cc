@@ -61,9 +61,8 @@ Status FromGrpc(const grpc::Status& status, const std::string& address) {
     case grpc::StatusCode::FAILED_PRECONDITION:
       return Status::Unavailable(fmt::format("memory server {}: {}", address, text));
     case grpc::StatusCode::UNIMPLEMENTED:
-      return Status::Unavailable(
-          fmt::format("what answers at {} is no memory server of version {}", address,
-                      kControlVersion));
+      return Status::Unavailable(fmt::format("what answers at {} is no memory server of version {}",
+                                             address, kControlVersion));
     default:
       return Status::Unavailable(fmt::format(
           "no answer from a memory server at {}: {}; is `tandem memserver` running there?", address,
@@ -105,8 +104,8 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
     if (server_ != nullptr && (port_ != 0 || address.starts_with("unix:"))) return Status::Ok();
-    return Status::Unavailable(fmt::format(
-        "cannot listen on {}: is the address this machine's, and free?", address));
+    return Status::Unavailable(
+        fmt::format("cannot listen on {}: is the address this machine's, and free?", address));
   }
 
   int port() const override { return address_has_port() ? port_ : 0; }
@@ -131,8 +130,8 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
                     proto::JoinReply* reply) override {
     return Answer(context, [&]() -> Status {
       if (request->version() != kControlVersion) {
-        return Status::InvalidArgument(fmt::format("it speaks version {}, not {}", kControlVersion,
-                                                   request->version()));
+        return Status::InvalidArgument(
+            fmt::format("it speaks version {}, not {}", kControlVersion, request->version()));
       }
       const StatusOr<Joined> joined = handler_.Join(request->fabric(), request->name());
       if (!joined.ok()) return joined.status();
@@ -166,8 +165,8 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
   grpc::Status OpenRoad(grpc::ServerContext* context, const proto::RoadRequest* request,
                         proto::RoadReply* reply) override {
     return Answer(context, [&]() -> Status {
-      const StatusOr<std::string> address = handler_.OpenRoad(
-          IdOf(request->id()), {request->channel(), request->generation()});
+      const StatusOr<std::string> address =
+          handler_.OpenRoad(IdOf(request->id()), {request->channel(), request->generation()});
       if (!address.ok()) return address.status();
       reply->set_address(address.value());
       return Status::Ok();
@@ -206,10 +205,8 @@ class Client final : public ControlClient {
     request.set_name(name);
     proto::JoinReply reply;
     if (Status s = Call(&proto::MemoryServer::Stub::Join, request, reply); !s.ok()) return s;
-    return Joined{{reply.epoch(), reply.client()},
-                  reply.lease_ms(),
-                  reply.slab_bytes(),
-                  reply.service()};
+    return Joined{
+        {reply.epoch(), reply.client()}, reply.lease_ms(), reply.slab_bytes(), reply.service()};
   }
 
   Status Renew(ClientId id) override { return CallWithId(&proto::MemoryServer::Stub::Renew, id); }
@@ -274,19 +271,19 @@ std::unique_ptr<ControlClient> ControlClient::Make(const std::string& address,
 }
 
 StatusOr<std::string> SharedMemoryControlAddress(const std::string& name) {
-  const bool valid = !name.empty() && name.size() <= 64 && name[0] != '.' &&
-                     std::all_of(name.begin(), name.end(), [](char c) {
-                       return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' ||
-                              c == '_' || c == '.';
-                     });
+  const bool valid =
+      !name.empty() && name.size() <= 64 && name[0] != '.' &&
+      std::all_of(name.begin(), name.end(), [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
+      });
   if (!valid) {
-    return Status::InvalidArgument(fmt::format(
-        "'{}' is no name for fabric shm: valid are letters, digits, '-', '_' and '.'",
-        Printable(name)));
+    return Status::InvalidArgument(
+        fmt::format("'{}' is no name for fabric shm: valid are letters, digits, '-', '_' and '.'",
+                    Printable(name)));
   }
   const std::string folder = fmt::format("/tmp/tandem-{}", getuid());
   (void)mkdir(folder.c_str(), 0700);
-  struct stat found{};
+  struct stat found {};
   if (lstat(folder.c_str(), &found) != 0 || !S_ISDIR(found.st_mode) || found.st_uid != getuid() ||
       (found.st_mode & 077) != 0) {
     return Status::NotPermitted(

@@ -64,8 +64,7 @@ class ControlServer {
 
 class ControlClient {
  public:
-  static std::unique_ptr<ControlClient> Make(const std::string& address,
-                                             const std::string& secret);
+  static std::unique_ptr<ControlClient> Make(const std::string& address, const std::string& secret);
   virtual ~ControlClient() = default;
 
   // Errors name the server. kUnavailable: no answer in time. kDataLoss: the server does not know

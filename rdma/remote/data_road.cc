@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <ctime>
@@ -125,6 +126,9 @@ class MessageRoad final : public DataRoad {
       return OfiError("opening an event queue", r);
     }
     events_.reset(events);
+    if (int r = fi_control(&events->fid, FI_GETWAIT, &events_descriptor_); r != 0) {
+      return OfiError("asking for a descriptor to wait on", r);
+    }
     wakeup_ = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (wakeup_.get() < 0) return Status::ResourceExhausted("no descriptor is left");
     ListWaits();
@@ -159,8 +163,13 @@ class MessageRoad final : public DataRoad {
 
   void Serve(int wait_ms) override {
     for (DataSession* session : sessions_) Drain(*session->queue_);
-    ReadEvents();
+    const bool heard = ReadEvents();
     if (wait_ms == 0) return;
+    // libfabric 1.17 leaves the descriptor ready for good when a connection goes away in the middle
+    // of being made. Then events are looked for in turns of a few milliseconds.
+    if (heard) empty_wakeups_ = 0;
+    waits_[1].fd = events_stuck() ? -1 : events_descriptor_;
+    if (events_stuck()) wait_ms = std::min(wait_ms, 2);
     // The next request often follows at once, and a wake-up costs more than all else: look some
     // more before going to sleep.
     if (poll(waits_.data(), waits_.size(), 0) > 0) {
@@ -170,6 +179,7 @@ class MessageRoad final : public DataRoad {
     } else if (fi_trywait(fabric_.get(), fids_.data(), static_cast<int>(fids_.size())) == 0) {
       (void)poll(waits_.data(), waits_.size(), wait_ms);
     }
+    if (!events_stuck() && waits_[1].revents != 0) ++empty_wakeups_;
     uint64_t times = 0;
     if (waits_[0].revents != 0) (void)!read(waits_[0].fd, &times, sizeof times);
   }
@@ -188,11 +198,13 @@ class MessageRoad final : public DataRoad {
 
  private:
   static constexpr uint64_t kLingerNs = 50'000;
+  // Handshakes wake without an event, too, but a few times only.
+  static constexpr uint32_t kMaxEmptyWakeups = 1000;
 
   // Puts down what Serve waits for.
   void ListWaits() {
-    waits_ = {{wakeup_.get(), POLLIN, 0}};
-    fids_ = {&events_->fid};
+    waits_ = {{wakeup_.get(), POLLIN, 0}, {events_descriptor_, POLLIN, 0}};
+    fids_.clear();
     for (DataSession* session : sessions_) fids_.push_back(&session->queue_->fid);
     for (fid_t fid : fids_) {
       int descriptor = -1;
@@ -200,13 +212,17 @@ class MessageRoad final : public DataRoad {
     }
   }
 
-  void ReadEvents() {
+  bool events_stuck() const { return empty_wakeups_ > kMaxEmptyWakeups; }
+
+  // False if there were none.
+  bool ReadEvents() {
     alignas(fi_eq_cm_entry) std::byte buffer[sizeof(fi_eq_cm_entry) + 256];
     uint32_t event = 0;
     const ssize_t n = fi_eq_read(events_.get(), &event, buffer, sizeof buffer, 0);
     if (n == -FI_EAVAIL) {
       fi_eq_err_entry error{};
-      (void)fi_eq_readerr(events_.get(), &error, 0);
+      // A connection whose other end has gone before it was made is never heard of again.
+      if (fi_eq_readerr(events_.get(), &error, 0) > 0) Forget(error.fid);
     } else if (n > 0 && event == FI_CONNREQ) {
       auto& request = *reinterpret_cast<fi_eq_cm_entry*>(buffer);
       const InfoPtr info(request.info);
@@ -214,6 +230,7 @@ class MessageRoad final : public DataRoad {
     } else if (n > 0 && event == FI_SHUTDOWN) {
       Forget(reinterpret_cast<fi_eq_cm_entry*>(buffer)->fid);
     }
+    return n != -FI_EAGAIN;
   }
 
   void Answer(fi_info& info, const uint8_t* data, size_t bytes) {
@@ -273,7 +290,9 @@ class MessageRoad final : public DataRoad {
   uint16_t port_ = 0;
   Descriptor wakeup_;
   std::vector<DataSession*> sessions_;
-  std::vector<pollfd> waits_;  // the first is wakeup_
+  std::vector<pollfd> waits_;  // the first is wakeup_, the second events_
+  int events_descriptor_ = -1;
+  uint32_t empty_wakeups_ = 0;  // in a row
   std::vector<fid_t> fids_;
   uint64_t active_until_ns_ = 0;
   FidPtr<fid_eq> events_;

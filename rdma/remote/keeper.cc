@@ -46,11 +46,9 @@ Status Keeper::Add(Wire& wire) {
     const Connection::State state = (*connection)->Check();
     if (state == Connection::State::kReady) break;
     if (state == Connection::State::kFailed || base::NowNs() > deadline) {
-      return Status::Unavailable(fmt::format("memory server {} {} a channel's connection",
-                                             wire.server.url(),
-                                             state == Connection::State::kFailed
-                                                 ? "refuses"
-                                                 : "does not answer"));
+      return Status::Unavailable(
+          fmt::format("memory server {} {} a channel's connection", wire.server.url(),
+                      state == Connection::State::kFailed ? "refuses" : "does not answer"));
     }
   }
   wire.offered.store(connection->release(), std::memory_order_release);

@@ -174,8 +174,8 @@ bool LibfabricChannel::TryIssue(Slot& slot) {
   }
   if (MustWaitForWrite(slot)) return false;
   const Transfer& t = slot.transfer;
-  const ssize_t result = road.connection->Post(t.direction, slot.extent, t.far.offset_bytes,
-                                               t.local, t.bytes, &slot);
+  const ssize_t result =
+      road.connection->Post(t.direction, slot.extent, t.far.offset_bytes, t.local, t.bytes, &slot);
   if (result == 0) {
     slot.stage = Stage::kOnWire;
     --waiting_[slot.list];

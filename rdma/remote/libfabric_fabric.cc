@@ -40,9 +40,9 @@ StatusOr<LibfabricOptions> LibfabricOptions::Parse(std::string_view url) {
       }
       const std::string_view value = item.substr(std::min(equals + 1, item.size()));
       if (!base::SetOption(options, *key, value)) {
-        return Status::InvalidArgument(fmt::format(
-            "fabric: {}='{}' makes no sense; valid are whole numbers from {} to {}", key->name,
-            Printable(std::string(value)), key->min, key->max));
+        return Status::InvalidArgument(
+            fmt::format("fabric: {}='{}' makes no sense; valid are whole numbers from {} to {}",
+                        key->name, Printable(std::string(value)), key->min, key->max));
       }
     }
     if (comma == url.npos) break;

@@ -88,7 +88,7 @@ class LibfabricFabric final : public Fabric {
 
   mutable std::mutex mutex_;  // held by those who lend and register; readers need none
   base::OsMemory slab_table_;
-  Slab* slabs_ = nullptr;                // entries below slab_count_ never change
+  Slab* slabs_ = nullptr;  // entries below slab_count_ never change
   std::atomic<uint32_t> slab_count_{0};
   std::array<Buffer, kMaxBuffers> buffers_;
   std::atomic<size_t> buffer_count_{0};  // entries below it never change

@@ -47,8 +47,7 @@ StatusOr<std::unique_ptr<MemoryServer>> MemoryServer::Start(MemoryServerOptions 
 
 Status MemoryServer::Open() {
   const MemoryServerOptions& o = options_;
-  if (o.slab_bytes == 0 || o.slab_bytes % base::kPageSize != 0 ||
-      o.slab_bytes > o.capacity_bytes) {
+  if (o.slab_bytes == 0 || o.slab_bytes % base::kPageSize != 0 || o.slab_bytes > o.capacity_bytes) {
     return Status::InvalidArgument(
         fmt::format("slabs of {} bytes: must be whole pages of {} bytes, and fit into the "
                     "capacity of {} bytes",
@@ -191,17 +190,16 @@ StatusOr<LentMemory> MemoryServer::LendTo(Client& client, uint64_t bytes) {
   const uint64_t limit =
       options_.client_bytes == 0 ? options_.capacity_bytes : options_.client_bytes;
   if (bytes == 0 || bytes % base::kPageSize != 0) {
-    return Status::InvalidArgument(
-        fmt::format("{} bytes cannot be lent: not whole pages", bytes));
+    return Status::InvalidArgument(fmt::format("{} bytes cannot be lent: not whole pages", bytes));
   }
   // Before rounding, which could wrap around.
   const bool fits_client = bytes <= limit - client.lent_bytes;
   const bool fits = bytes <= options_.capacity_bytes - lent_bytes_;
   const uint64_t whole = fits && fits_client ? base::RoundUp(bytes, options_.slab_bytes) : 0;
   if (!fits_client || whole > limit - client.lent_bytes) {
-    return Status::ResourceExhausted(fmt::format(
-        "one client may borrow {} bytes and has {}: {} more is too much", limit,
-        client.lent_bytes, bytes));
+    return Status::ResourceExhausted(
+        fmt::format("one client may borrow {} bytes and has {}: {} more is too much", limit,
+                    client.lent_bytes, bytes));
   }
   if (!fits || whole > options_.capacity_bytes - lent_bytes_) {
     return Status::ResourceExhausted(fmt::format("{} of its {} bytes are lent: {} more is too much",
@@ -217,8 +215,8 @@ StatusOr<LentMemory> MemoryServer::LendTo(Client& client, uint64_t bytes) {
 StatusOr<Joined> MemoryServer::Join(const std::string& fabric, const std::string& name) {
   if (draining_.load()) return Status::Unavailable("it is shutting down");
   if (fabric != options_.fabric) {
-    return Status::InvalidArgument(fmt::format("it serves fabric {}, not {}", options_.fabric,
-                                               Printable(fabric)));
+    return Status::InvalidArgument(
+        fmt::format("it serves fabric {}, not {}", options_.fabric, Printable(fabric)));
   }
   StatusOr<Joined> joined = Status::Internal("");
   OnDataThread([&] {

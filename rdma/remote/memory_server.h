@@ -29,15 +29,15 @@ class DataRoad;
 class DataSession;
 
 struct MemoryServerOptions {
-  std::string fabric = "tcp";  // or shm
+  std::string fabric = "tcp";          // or shm
   std::string listen = "127.0.0.1:0";  // HOST:PORT; for shm a name without slashes
   uint64_t capacity_bytes = uint64_t{1} << 30;
   uint64_t slab_bytes = uint64_t{64} << 20;
   uint64_t client_bytes = 0;  // at most this for one client; 0: all of the capacity
   uint64_t lease_ms = 30'000;
-  std::string secret;      // what clients must show; empty: nothing
-  bool insecure = false;   // listen beyond this machine although there is no secret
-  bool busy_poll = false;  // the data thread never sleeps
+  std::string secret = {};  // what clients must show; empty: nothing
+  bool insecure = false;    // listen beyond this machine although there is no secret
+  bool busy_poll = false;   // the data thread never sleeps
   std::function<void(const std::string& line)> log = [](const std::string&) {};
 };
 

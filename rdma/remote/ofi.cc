@@ -39,15 +39,14 @@ StatusOr<InfoPtr> GetInfo(Provider provider, const char* node, const char* servi
     result = fi_getinfo(kOfiVersion, node, service, flags, hints.get(), &info);
   }
   if (result != 0) {
-    return Status::Unavailable(fmt::format("libfabric offers no provider {} for {}:{}: {}",
-                                           NameOf(provider), node == nullptr ? "" : node,
-                                           service == nullptr ? "" : service,
-                                           fi_strerror(-result)));
+    return Status::Unavailable(fmt::format(
+        "libfabric offers no provider {} for {}:{}: {}", NameOf(provider),
+        node == nullptr ? "" : node, service == nullptr ? "" : service, fi_strerror(-result)));
   }
   InfoPtr found(info);
   if ((found->domain_attr->mr_mode & FI_MR_LOCAL) != 0) {
-    return Status::Unavailable(fmt::format(
-        "libfabric's provider {} wants local buffers registered", NameOf(provider)));
+    return Status::Unavailable(
+        fmt::format("libfabric's provider {} wants local buffers registered", NameOf(provider)));
   }
   return found;
 }

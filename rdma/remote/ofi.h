@@ -58,8 +58,7 @@ static_assert(sizeof(ConnectNote) == 32, "verbs carries 56 bytes");
 void PrepareLibfabric();
 
 // The provider's offer for one-sided transfers. `node` and `service` as in fi_getinfo; null: any.
-StatusOr<InfoPtr> GetInfo(Provider provider, const char* node, const char* service,
-                          uint64_t flags);
+StatusOr<InfoPtr> GetInfo(Provider provider, const char* node, const char* service, uint64_t flags);
 
 // An error of the call `what`, as fi_strerror says it; `result` is what it returned.
 Status OfiError(const char* what, int64_t result);

@@ -18,8 +18,7 @@
 namespace tandem::rdma {
 
 struct Wire {
-  Wire(RemoteServer& its_server, uint32_t its_channel)
-      : server(its_server), channel(its_channel) {}
+  Wire(RemoteServer& its_server, uint32_t its_channel) : server(its_server), channel(its_channel) {}
   ~Wire() {
     delete retired.load();
     delete offered.load();

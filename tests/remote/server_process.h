@@ -2,7 +2,7 @@
 #pragma once
 
 #include <fcntl.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,8 +14,6 @@
 #include <vector>
 
 #include "rdma/remote/libfabric_fabric.h"
-
-extern char** environ;
 
 namespace tandem::rdma {
 
@@ -36,11 +34,14 @@ class ServerProcess {
     argv.push_back(nullptr);
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) Die("pipe2");
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    if (posix_spawn(&pid_, command, &actions, nullptr, argv.data(), environ) != 0) Die(command);
-    posix_spawn_file_actions_destroy(&actions);
+    pid_ = fork();
+    if (pid_ == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that dies leaves no server behind
+      dup2(ends[1], STDOUT_FILENO);
+      execv(command, argv.data());
+      _exit(127);
+    }
+    if (pid_ < 0) Die("fork");
     close(ends[1]);
     char c = 0;
     while (read(ends[0], &c, 1) == 1 && c != '\n') ready_ += c;
