@@ -2,9 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "rdma/emulated_fabric.h"
 
 namespace tandem::rdma {
+
+namespace {
+
+// Written before any fabric is opened, so it needs no lock.
+std::vector<FabricKind>& Kinds() {
+  static std::vector<FabricKind> kinds;
+  return kinds;
+}
+
+}  // namespace
+
+void RegisterFabricKind(FabricKind kind) { Kinds().push_back(std::move(kind)); }
 
 StatusOr<std::unique_ptr<Fabric>> Fabric::Open(std::string_view url) {
   const size_t colon = url.find(':');
@@ -15,8 +29,13 @@ StatusOr<std::unique_ptr<Fabric>> Fabric::Open(std::string_view url) {
     if (!options.ok()) return options.status();
     return std::unique_ptr<Fabric>(std::make_unique<EmulatedFabric>(*options));
   }
+  std::string valid = EmulatedOptions::kSyntax;
+  for (const FabricKind& k : Kinds()) {
+    if (kind == k.scheme) return k.open(url);
+    valid += ", " + k.description.name;
+  }
   return Status::InvalidArgument(
-      fmt::format("unknown fabric '{}'; valid is {}", OneLine(kind), EmulatedOptions::kSyntax));
+      fmt::format("unknown fabric '{}'; valid are {}", OneLine(kind), valid));
 }
 
 std::vector<FabricDescription> ListFabrics() {
@@ -24,6 +43,7 @@ std::vector<FabricDescription> ListFabrics() {
   for (const LinkPreset& preset : LinkPresets()) {
     fabrics.push_back({fmt::format("emulated:{}", preset.name), preset.summary});
   }
+  for (const FabricKind& kind : Kinds()) fabrics.push_back(kind.description);
   return fabrics;
 }
 

@@ -66,4 +66,12 @@ struct FabricDescription {
 };
 std::vector<FabricDescription> ListFabrics();
 
+// Fabrics that live in a library apart make themselves known with this, before any is opened.
+struct FabricKind {
+  std::string scheme;  // what stands before the first colon of a URL
+  FabricDescription description;
+  StatusOr<std::unique_ptr<Fabric>> (*open)(std::string_view url);
+};
+void RegisterFabricKind(FabricKind kind);
+
 }  // namespace tandem::rdma

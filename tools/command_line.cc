@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "tools/provenance.h"
@@ -253,6 +254,75 @@ struct SimulateSyntax {
   }
 };
 
+// `memserver`: sizes are texts until they are looked at.
+struct MemserverSyntax {
+  CLI::App* app = nullptr;
+  MemserverRequest request;
+  std::string capacity = "1GiB";
+  std::string slab = "64MiB";
+  std::string client_limit;
+
+  void AddTo(CLI::App& tandem) {
+    app = tandem.add_subcommand("memserver", "Lend this machine's memory to heaps elsewhere");
+    app->allow_extras();
+    rdma::MemoryServerOptions& server = request.server;
+    app->add_option("--fabric", server.fabric, "How pages travel: tcp or shm")
+        ->default_str(server.fabric)
+        ->type_name("NAME");
+    app->add_option("--listen", server.listen,
+                    "HOST:PORT to listen on, port 0 for any; for shm a name")
+        ->default_str(server.listen)
+        ->type_name("ADDRESS");
+    app->add_option("--capacity", capacity, "Memory to lend in all")
+        ->default_str(capacity)
+        ->type_name("BYTES");
+    app->add_option("--slab", slab, "Unit in which it is lent")
+        ->default_str(slab)
+        ->type_name("BYTES");
+    app->add_option("--client-limit", client_limit, "At most this for one heap (default: all)")
+        ->type_name("BYTES");
+    app->add_option("--lease", request.lease_seconds,
+                    "Seconds after which a heap that is silent has vanished")
+        ->default_str(std::to_string(request.lease_seconds))
+        ->check(CLI::Range(1, 86400))
+        ->type_name("N");
+    app->add_option("--drain", request.drain_seconds,
+                    "Seconds that SIGTERM waits for heaps to leave")
+        ->default_str(std::to_string(request.drain_seconds))
+        ->check(CLI::Range(0, 86400))
+        ->type_name("N");
+    app->add_option("--secret-file", request.secret_file,
+                    "Heaps must show the secret in this file (TANDEM_SECRET_FILE on their side)")
+        ->type_name("FILE");
+    app->add_flag("--insecure", server.insecure,
+                  "Listen beyond this machine although there is no secret")
+        ->disable_flag_override();
+    app->add_flag("--busy-poll", server.busy_poll,
+                  "Never sleep: takes a processor, and saves each transfer a wake-up")
+        ->disable_flag_override();
+    app->footer(
+        "Example: tandem memserver --listen 127.0.0.1:9410 --capacity 4GiB\n"
+        "         tandem run wordcount --fabric tcp://127.0.0.1:9410");
+  }
+
+  Status Apply() {
+    if (const std::vector<std::string> extra = app->remaining(); !extra.empty()) {
+      return Status::InvalidArgument(
+          fmt::format("unknown '{}'; `tandem memserver --help` tells what is valid", extra[0]));
+    }
+    rdma::MemoryServerOptions& server = request.server;
+    for (auto [text, bytes] :
+         {std::pair(&capacity, &server.capacity_bytes), std::pair(&slab, &server.slab_bytes),
+          std::pair(&client_limit, &server.client_bytes)}) {
+      if (text->empty()) continue;
+      StatusOr<uint64_t> parsed = workloads::ParseBytes(*text);
+      if (!parsed.ok()) return parsed.status();
+      *bytes = *parsed;
+    }
+    return Status::Ok();
+  }
+};
+
 std::vector<std::unique_ptr<RunSyntax>> MakeRunSyntaxes() {
   std::vector<std::unique_ptr<RunSyntax>> all;
   for (std::unique_ptr<workloads::Workload>& workload : workloads::MakeAllWorkloads()) {
@@ -300,6 +370,9 @@ StatusOr<Request> ParseCommandLine(int argc, char** argv) {
   list->footer("Example: tandem list");
   list->allow_extras();
 
+  MemserverSyntax memserver;
+  memserver.AddTo(app);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -312,7 +385,8 @@ StatusOr<Request> ParseCommandLine(int argc, char** argv) {
 
   if (const std::vector<std::string> extra = app.remaining(); !extra.empty()) {
     return Status::InvalidArgument(fmt::format(
-        "unknown command '{}'; valid are run, simulate, list, --help, --version", extra[0]));
+        "unknown command '{}'; valid are run, simulate, list, memserver, --help, --version",
+        extra[0]));
   }
   if (list->parsed()) {
     const std::vector<std::string> extra = list->remaining();
@@ -324,9 +398,13 @@ StatusOr<Request> ParseCommandLine(int argc, char** argv) {
     if (Status status = simulate.Apply(); !status.ok()) return status;
     return Request(std::move(simulate.request));
   }
+  if (memserver.app->parsed()) {
+    if (Status status = memserver.Apply(); !status.ok()) return status;
+    return Request(std::move(memserver.request));
+  }
   if (!run->parsed()) {
     return Status::InvalidArgument(
-        "a command is missing; valid are run, simulate, list, --help, --version");
+        "a command is missing; valid are run, simulate, list, memserver, --help, --version");
   }
   if (const std::vector<std::string> extra = run->remaining(); !extra.empty()) {
     if (extra[0].starts_with("-")) {

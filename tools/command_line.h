@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "tandem/status.h"
+#include "tools/memserver_command.h"
 #include "tools/run_request.h"
 #include "tools/simulate_request.h"
 
@@ -15,7 +16,8 @@ struct ShowRequest {
 };
 struct ListRequest {};
 
-using Request = std::variant<ShowRequest, ListRequest, RunRequest, SimulateRequest>;
+using Request =
+    std::variant<ShowRequest, ListRequest, MemserverRequest, RunRequest, SimulateRequest>;
 
 // The error is one line that says what is valid.
 StatusOr<Request> ParseCommandLine(int argc, char** argv);

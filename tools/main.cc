@@ -4,9 +4,11 @@
 #include <utility>
 #include <variant>
 
+#include "rdma/remote/libfabric_fabric.h"
 #include "tools/command_line.h"
 #include "tools/exit_code.h"
 #include "tools/list_command.h"
+#include "tools/memserver_command.h"
 #include "tools/run_command.h"
 #include "tools/simulate_command.h"
 #include "tools/terminal.h"
@@ -20,6 +22,9 @@ Status Perform(Request request) {
   if (auto* simulate = std::get_if<SimulateRequest>(&request)) {
     return RunSimulation(std::move(*simulate));
   }
+  if (auto* memserver = std::get_if<MemserverRequest>(&request)) {
+    return RunMemserver(std::move(*memserver));
+  }
   return WriteOutput(DescribeChoices());
 }
 
@@ -30,6 +35,7 @@ Status ParseAndPerform(int argc, char** argv) {
 
 int Main(int argc, char** argv) {
   PrepareProcess();
+  rdma::RegisterRemoteFabrics();
   Status status;
   try {
     status = ParseAndPerform(argc, argv);

@@ -1,7 +1,7 @@
 // What tests of fabrics share: a fabric with a channel, a slab and a registered buffer.
 //
-// The suite in fabric_conformance_test.cc says what every fabric does; to run it on a new fabric,
-// instantiate it there with that fabric's URL.
+// The suite in fabric_conformance.cc says what every fabric does; to run it on a new fabric, link
+// it, instantiate it with names of your choice, and define UrlOf.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -130,12 +130,15 @@ inline std::unique_ptr<Fabric> OpenOrDie(std::string_view url) {
   return std::move(Fabric::Open(url).value());
 }
 
-// Is told the fabric's URL.
+// The URL of the fabric that a test program calls by that name.
+std::string UrlOf(const std::string& name);
+
+// Is told the fabric's name.
 class FabricConformance : public testing::TestWithParam<const char*> {
  protected:
   static constexpr size_t kPages = 1024;
 
-  std::unique_ptr<Fabric> fabric_ = OpenOrDie(GetParam());
+  std::unique_ptr<Fabric> fabric_ = OpenOrDie(UrlOf(GetParam()));
   uint32_t slab_ = fabric_->LendSlab(kPages * kPage).value();
   Endpoint endpoint_{*fabric_, kPages};
   Channel& channel_ = endpoint_.channel();

@@ -1,0 +1,334 @@
+#include "rdma/remote/control.h"
+
+#include <fmt/format.h>
+#include <grpcpp/grpcpp.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <fstream>
+#include <utility>
+
+#include "rdma/remote/control.grpc.pb.h"
+
+namespace tandem::rdma {
+
+namespace {
+
+namespace proto = tandem::memory::v1;
+
+constexpr int kMaxMessageBytes = 64 << 10;
+constexpr auto kAnswerLimit = std::chrono::seconds(2);
+constexpr const char* kSecretKey = "tandem-secret";
+
+grpc::Status ToGrpc(const Status& status) {
+  switch (status.code()) {
+    case StatusCode::kOk:
+      return grpc::Status::OK;
+    case StatusCode::kInvalidArgument:
+      return {grpc::StatusCode::INVALID_ARGUMENT, status.message()};
+    case StatusCode::kNotPermitted:
+      return {grpc::StatusCode::PERMISSION_DENIED, status.message()};
+    case StatusCode::kUnavailable:
+      return {grpc::StatusCode::FAILED_PRECONDITION, status.message()};
+    case StatusCode::kResourceExhausted:
+      return {grpc::StatusCode::RESOURCE_EXHAUSTED, status.message()};
+    case StatusCode::kDataLoss:
+      return {grpc::StatusCode::NOT_FOUND, status.message()};
+    case StatusCode::kIo:
+    case StatusCode::kInternal:
+      break;
+  }
+  return {grpc::StatusCode::INTERNAL, status.message()};
+}
+
+Status FromGrpc(const grpc::Status& status, const std::string& address) {
+  const std::string& text = status.error_message();
+  switch (status.error_code()) {
+    case grpc::StatusCode::OK:
+      return Status::Ok();
+    case grpc::StatusCode::INVALID_ARGUMENT:
+      return Status::InvalidArgument(fmt::format("memory server {}: {}", address, text));
+    case grpc::StatusCode::PERMISSION_DENIED:
+      return Status::NotPermitted(fmt::format("memory server {}: {}", address, text));
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+      return Status::ResourceExhausted(fmt::format("memory server {}: {}", address, text));
+    case grpc::StatusCode::NOT_FOUND:
+      return Status::DataLoss(fmt::format("memory server {}: {}", address, text));
+    case grpc::StatusCode::FAILED_PRECONDITION:
+      return Status::Unavailable(fmt::format("memory server {}: {}", address, text));
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return Status::Unavailable(fmt::format("what answers at {} is no memory server of version {}",
+                                             address, kControlVersion));
+    default:
+      return Status::Unavailable(fmt::format(
+          "no answer from a memory server at {}: {}; is `tandem memserver` running there?", address,
+          text));
+  }
+}
+
+// Takes as long for a wrong secret as for a right one.
+bool SameText(std::string_view a, std::string_view b) {
+  unsigned different = a.size() != b.size();
+  for (size_t i = 0; i < a.size(); ++i) {
+    different |= static_cast<unsigned char>(a[i] ^ (b.empty() ? 0 : b[i % b.size()]));
+  }
+  return different == 0;
+}
+
+ClientId IdOf(const proto::ClientId& id) { return {id.epoch(), id.client()}; }
+
+void SetId(proto::ClientId& to, ClientId id) {
+  to.set_epoch(id.epoch);
+  to.set_client(id.client);
+}
+
+class Server final : public ControlServer, private proto::MemoryServer::Service {
+ public:
+  Server(std::string secret, ControlHandler& handler)
+      : secret_(std::move(secret)), handler_(handler) {}
+  ~Server() override {
+    if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now() + kAnswerLimit);
+  }
+
+  Status Listen(const std::string& address) {
+    const SignalsBlocked blocked;
+    grpc::ServerBuilder builder;
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+    builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
+    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
+    if (server_ != nullptr && (port_ != 0 || address.starts_with("unix:"))) return Status::Ok();
+    return Status::Unavailable(
+        fmt::format("cannot listen on {}: is the address this machine's, and free?", address));
+  }
+
+  int port() const override { return address_has_port() ? port_ : 0; }
+
+ private:
+  bool address_has_port() const { return port_ > 1; }  // gRPC says 1 for a unix socket
+
+  // Calls `act` unless the secret is wrong.
+  template <typename Act>
+  grpc::Status Answer(grpc::ServerContext* context, Act&& act) {
+    if (!secret_.empty()) {
+      const auto shown = context->client_metadata().find(kSecretKey);
+      if (shown == context->client_metadata().end() ||
+          !SameText({shown->second.data(), shown->second.size()}, secret_)) {
+        return {grpc::StatusCode::PERMISSION_DENIED, "the shared secret is missing or wrong"};
+      }
+    }
+    return ToGrpc(act());
+  }
+
+  grpc::Status Join(grpc::ServerContext* context, const proto::JoinRequest* request,
+                    proto::JoinReply* reply) override {
+    return Answer(context, [&]() -> Status {
+      if (request->version() != kControlVersion) {
+        return Status::InvalidArgument(
+            fmt::format("it speaks version {}, not {}", kControlVersion, request->version()));
+      }
+      const StatusOr<Joined> joined = handler_.Join(request->fabric(), request->name());
+      if (!joined.ok()) return joined.status();
+      const Joined& j = joined.value();
+      reply->set_epoch(j.id.epoch);
+      reply->set_client(j.id.client);
+      reply->set_lease_ms(j.lease_ms);
+      reply->set_slab_bytes(j.slab_bytes);
+      reply->set_service(j.service);
+      return Status::Ok();
+    });
+  }
+
+  grpc::Status Renew(grpc::ServerContext* context, const proto::ClientId* id,
+                     proto::Nothing*) override {
+    return Answer(context, [&] { return handler_.Renew(IdOf(*id)); });
+  }
+
+  grpc::Status Lend(grpc::ServerContext* context, const proto::LendRequest* request,
+                    proto::LendReply* reply) override {
+    return Answer(context, [&]() -> Status {
+      const StatusOr<LentMemory> lent = handler_.Lend(IdOf(request->id()), request->bytes());
+      if (!lent.ok()) return lent.status();
+      reply->set_bytes(lent.value().bytes);
+      reply->set_key(lent.value().key);
+      reply->set_base(lent.value().base);
+      return Status::Ok();
+    });
+  }
+
+  grpc::Status OpenRoad(grpc::ServerContext* context, const proto::RoadRequest* request,
+                        proto::RoadReply* reply) override {
+    return Answer(context, [&]() -> Status {
+      const StatusOr<std::string> address =
+          handler_.OpenRoad(IdOf(request->id()), {request->channel(), request->generation()});
+      if (!address.ok()) return address.status();
+      reply->set_address(address.value());
+      return Status::Ok();
+    });
+  }
+
+  grpc::Status Leave(grpc::ServerContext* context, const proto::ClientId* id,
+                     proto::Nothing*) override {
+    return Answer(context, [&] { return handler_.Leave(IdOf(*id)); });
+  }
+
+  const std::string secret_;
+  ControlHandler& handler_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+class Client final : public ControlClient {
+ public:
+  Client(const std::string& address, std::string secret)
+      : address_(address), secret_(std::move(secret)) {
+    grpc::ChannelArguments arguments;
+    // Connections are no longer shared between fabrics: one that closes disturbs no other.
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
+    arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+    stub_ = proto::MemoryServer::NewStub(
+        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+  }
+
+  StatusOr<Joined> Join(const std::string& fabric, const std::string& name) override {
+    proto::JoinRequest request;
+    request.set_version(kControlVersion);
+    request.set_fabric(fabric);
+    request.set_name(name);
+    proto::JoinReply reply;
+    if (Status s = Call(&proto::MemoryServer::Stub::Join, request, reply); !s.ok()) return s;
+    return Joined{
+        {reply.epoch(), reply.client()}, reply.lease_ms(), reply.slab_bytes(), reply.service()};
+  }
+
+  Status Renew(ClientId id) override { return CallWithId(&proto::MemoryServer::Stub::Renew, id); }
+  Status Leave(ClientId id) override { return CallWithId(&proto::MemoryServer::Stub::Leave, id); }
+
+  StatusOr<LentMemory> Lend(ClientId id, uint64_t bytes) override {
+    proto::LendRequest request;
+    SetId(*request.mutable_id(), id);
+    request.set_bytes(bytes);
+    proto::LendReply reply;
+    if (Status s = Call(&proto::MemoryServer::Stub::Lend, request, reply); !s.ok()) return s;
+    return LentMemory{reply.bytes(), reply.key(), reply.base()};
+  }
+
+  StatusOr<std::string> OpenRoad(ClientId id, RoadNumber road) override {
+    proto::RoadRequest request;
+    SetId(*request.mutable_id(), id);
+    request.set_channel(road.channel);
+    request.set_generation(road.generation);
+    proto::RoadReply reply;
+    if (Status s = Call(&proto::MemoryServer::Stub::OpenRoad, request, reply); !s.ok()) return s;
+    return reply.address();
+  }
+
+ private:
+  template <typename Method, typename Request, typename Reply>
+  Status Call(Method method, const Request& request, Reply& reply) {
+    const SignalsBlocked blocked;  // gRPC starts threads when it needs them
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + kAnswerLimit);
+    if (!secret_.empty()) context.AddMetadata(kSecretKey, secret_);
+    return FromGrpc((stub_.get()->*method)(&context, request, &reply), address_);
+  }
+
+  template <typename Method>
+  Status CallWithId(Method method, ClientId id) {
+    proto::ClientId request;
+    SetId(request, id);
+    proto::Nothing reply;
+    return Call(method, request, reply);
+  }
+
+  const std::string address_;
+  const std::string secret_;
+  std::unique_ptr<proto::MemoryServer::Stub> stub_;
+};
+
+}  // namespace
+
+StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(const std::string& address,
+                                                              const std::string& secret,
+                                                              ControlHandler& handler) {
+  auto server = std::make_unique<Server>(secret, handler);
+  if (Status s = server->Listen(address); !s.ok()) return s;
+  return std::unique_ptr<ControlServer>(std::move(server));
+}
+
+std::unique_ptr<ControlClient> ControlClient::Make(const std::string& address,
+                                                   const std::string& secret) {
+  const SignalsBlocked blocked;
+  return std::make_unique<Client>(address, secret);
+}
+
+StatusOr<std::string> SharedMemoryControlAddress(const std::string& name) {
+  const bool valid =
+      !name.empty() && name.size() <= 64 && name[0] != '.' &&
+      std::all_of(name.begin(), name.end(), [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
+      });
+  if (!valid) {
+    return Status::InvalidArgument(
+        fmt::format("'{}' is no name for fabric shm: valid are letters, digits, '-', '_' and '.'",
+                    Printable(name)));
+  }
+  const std::string folder = fmt::format("/tmp/tandem-{}", getuid());
+  (void)mkdir(folder.c_str(), 0700);
+  struct stat found {};
+  if (lstat(folder.c_str(), &found) != 0 || !S_ISDIR(found.st_mode) || found.st_uid != getuid() ||
+      (found.st_mode & 077) != 0) {
+    return Status::NotPermitted(
+        fmt::format("{} must be a folder that is yours alone (mode 700)", folder));
+  }
+  return fmt::format("unix:{}/{}.sock", folder, name);
+}
+
+StatusOr<std::string> ReadSecret(const std::string& path) {
+  std::ifstream file(path);
+  std::string secret;
+  if (!std::getline(file, secret) || secret.empty()) {
+    return Status::InvalidArgument(
+        fmt::format("no secret in {}: a file with one line is needed", path));
+  }
+  for (const char c : secret) {
+    if (c < ' ' || c > '~') {
+      return Status::InvalidArgument(
+          fmt::format("the secret in {} must consist of printable ASCII characters", path));
+    }
+  }
+  return secret;
+}
+
+std::string Printable(std::string text) {
+  text.resize(std::min<size_t>(text.size(), 80));
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < ' ' || static_cast<unsigned char>(c) > '~') c = '?';
+  }
+  return text;
+}
+
+struct SignalsBlocked::Mask {
+  sigset_t set;
+};
+
+SignalsBlocked::SignalsBlocked() : before_(std::make_unique<Mask>()) {
+  sigset_t blocked;
+  sigfillset(&blocked);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
+    sigdelset(&blocked, fault);
+  }
+  pthread_sigmask(SIG_SETMASK, &blocked, &before_->set);
+}
+
+SignalsBlocked::~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_->set, nullptr); }
+
+}  // namespace tandem::rdma

@@ -1,0 +1,103 @@
+// Control: what a heap and a memory server say to each other besides pages (control.proto).
+//
+// ControlClient is a heap's connection to one server; ControlServer answers heaps on behalf of a
+// ControlHandler. gRPC carries it, and is seen by control.cc alone. Both start threads of their
+// own with all signals blocked; those never touch a heap. Any thread may call anything, but not a
+// signal handler. Handler methods are called on several threads at once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "tandem/status.h"
+
+namespace tandem::rdma {
+
+inline constexpr uint32_t kControlVersion = 1;
+
+struct ClientId {
+  uint64_t epoch = 0;
+  uint64_t client = 0;
+};
+
+struct Joined {
+  ClientId id;
+  uint64_t lease_ms = 0;
+  uint64_t slab_bytes = 0;
+  std::string service;
+};
+
+struct LentMemory {
+  uint64_t bytes = 0;
+  uint64_t key = 0;
+  uint64_t base = 0;
+};
+
+// An endpoint of the channel `channel`, the `generation`th.
+struct RoadNumber {
+  uint32_t channel = 0;
+  uint32_t generation = 0;
+};
+
+class ControlHandler {
+ public:
+  virtual ~ControlHandler() = default;
+  virtual StatusOr<Joined> Join(const std::string& fabric, const std::string& name) = 0;
+  virtual Status Renew(ClientId id) = 0;
+  virtual StatusOr<LentMemory> Lend(ClientId id, uint64_t bytes) = 0;
+  virtual StatusOr<std::string> OpenRoad(ClientId id, RoadNumber road) = 0;
+  virtual Status Leave(ClientId id) = 0;
+};
+
+class ControlServer {
+ public:
+  // `address` is HOST:PORT (port 0: any that is free) or unix:PATH. `secret` must be shown by who
+  // calls; empty: nobody has to. `handler` outlives the server.
+  static StatusOr<std::unique_ptr<ControlServer>> Start(const std::string& address,
+                                                        const std::string& secret,
+                                                        ControlHandler& handler);
+  virtual ~ControlServer() = default;  // waits for the calls that run
+
+  virtual int port() const = 0;  // 0 if it has none
+};
+
+class ControlClient {
+ public:
+  static std::unique_ptr<ControlClient> Make(const std::string& address, const std::string& secret);
+  virtual ~ControlClient() = default;
+
+  // Errors name the server. kUnavailable: no answer in time. kDataLoss: the server does not know
+  // this client (any more): what it had lent is gone.
+  virtual StatusOr<Joined> Join(const std::string& fabric, const std::string& name) = 0;
+  virtual Status Renew(ClientId id) = 0;
+  virtual StatusOr<LentMemory> Lend(ClientId id, uint64_t bytes) = 0;
+  virtual StatusOr<std::string> OpenRoad(ClientId id, RoadNumber road) = 0;
+  virtual Status Leave(ClientId id) = 0;
+};
+
+// Where heaps and a memory server of this user meet to agree on fabric shm: the address for
+// ControlClient, in a folder that nobody else may enter, which this creates.
+StatusOr<std::string> SharedMemoryControlAddress(const std::string& name);
+
+// The shared secret that a file holds: its first line, which must not be empty.
+StatusOr<std::string> ReadSecret(const std::string& path);
+
+// One line of printable characters, not long: what the other side says may be anything.
+std::string Printable(std::string text);
+
+// Blocks all signals but faults for a scope, so that threads started in it inherit that: an
+// application's handler may touch the heap, which must not happen on them.
+class SignalsBlocked {
+ public:
+  SignalsBlocked();
+  ~SignalsBlocked();
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  struct Mask;
+  std::unique_ptr<Mask> before_;
+};
+
+}  // namespace tandem::rdma

@@ -1,0 +1,233 @@
+#include "rdma/remote/libfabric_channel.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "rdma/remote/libfabric_fabric.h"
+#include "runtime/base/check.h"
+
+namespace tandem::rdma {
+
+LibfabricChannel::LibfabricChannel(LibfabricFabric& fabric)
+    : fabric_(fabric), slots_(fabric.options().depth) {
+  for (uint32_t i = 0; i < slots_.size(); ++i) Append(kFree, i);
+}
+
+StatusOr<std::unique_ptr<Channel>> LibfabricChannel::Open(LibfabricFabric& fabric,
+                                                          uint32_t number) {
+  std::unique_ptr<LibfabricChannel> channel(new LibfabricChannel(fabric));
+  for (const auto& server : fabric.servers()) {
+    Road& road = channel->roads_.emplace_back(*server, number);
+    if (Status s = fabric.keeper().Add(road.wire); !s.ok()) return s;
+    road.connection = road.wire.TakeOffer();
+  }
+  return std::unique_ptr<Channel>(std::move(channel));
+}
+
+LibfabricChannel::~LibfabricChannel() {
+  for (Road& road : roads_) fabric_.keeper().Remove(road.wire);
+}
+
+void LibfabricChannel::Append(uint8_t list, uint32_t index) {
+  List& l = lists_[list];
+  Slot& slot = slots_[index];
+  slot.list = list;
+  slot.next = kNone;
+  slot.previous = l.last;
+  (l.last == kNone ? l.first : slots_[l.last].next) = index;
+  l.last = index;
+}
+
+void LibfabricChannel::Remove(uint32_t index) {
+  const Slot& slot = slots_[index];
+  List& l = lists_[slot.list];
+  (slot.previous == kNone ? l.first : slots_[slot.previous].next) = slot.next;
+  (slot.next == kNone ? l.last : slots_[slot.next].previous) = slot.previous;
+}
+
+void LibfabricChannel::Release(uint32_t index) {
+  Remove(index);
+  Append(kFree, index);
+  --in_flight_;
+}
+
+uint32_t& LibfabricChannel::OnWireOf(const Slot& slot) {
+  Road& road = roads_[slot.road];
+  return slot.transfer.lane == Lane::kDemand ? road.demand_on_wire : road.others_on_wire;
+}
+
+size_t LibfabricChannel::Post(std::span<const Transfer> transfers) {
+  size_t accepted = 0;
+  for (const Transfer& transfer : transfers) {
+    const uint32_t index = lists_[kFree].first;
+    if (index == kNone) break;
+    TANDEM_DCHECK(fabric_.IsRegistered(transfer.local, transfer.bytes),
+                  "a transfer's buffer must be registered");
+    Remove(index);
+    Slot& slot = slots_[index];
+    slot.transfer = transfer;
+    slot.sequence = ++posted_;
+    Append(static_cast<uint8_t>(transfer.lane), index);
+    ++in_flight_;
+    ++accepted;
+    if (fabric_.Find(transfer.far, transfer.bytes, slot.extent, slot.road)) {
+      slot.stage = Stage::kWaiting;
+      ++waiting_[slot.list];
+    } else {
+      slot.stage = Stage::kDone;
+      slot.outcome = Outcome::kRefused;
+    }
+  }
+  Issue();
+  return accepted;
+}
+
+size_t LibfabricChannel::Poll(std::span<Completion> done) {
+  if (in_flight_ == 0) return 0;
+  for (uint32_t i = 0; i < roads_.size(); ++i) Reap(i);
+  Issue();
+  size_t count = 0;
+  for (uint8_t lane = 0; lane < kLaneCount; ++lane) {
+    while (count < done.size()) {
+      const uint32_t index = lists_[lane].first;
+      if (index == kNone || slots_[index].stage != Stage::kDone) break;
+      done[count++] = {slots_[index].transfer.cookie, slots_[index].outcome};
+      Release(index);
+    }
+  }
+  return count;
+}
+
+bool LibfabricChannel::Cancel(uint64_t cookie) {
+  for (uint32_t i = 0; i < slots_.size(); ++i) {
+    Slot& slot = slots_[i];
+    if (slot.list == kFree || slot.transfer.cookie != cookie) continue;
+    if (slot.stage == Stage::kOnWire) Disconnect(slot.road);
+    if (slot.stage == Stage::kDone) return false;
+    --waiting_[slot.list];
+    Release(i);
+    return true;
+  }
+  return false;
+}
+
+void LibfabricChannel::Finish(Slot& slot, Outcome outcome) {
+  if (slot.stage == Stage::kOnWire) {
+    --OnWireOf(slot);
+  } else {
+    --waiting_[slot.list];
+  }
+  slot.stage = Stage::kDone;
+  slot.outcome = outcome;
+  if (outcome == Outcome::kDone) fabric_.CountMoved(slot.transfer);
+}
+
+void LibfabricChannel::Reap(uint32_t index) {
+  Road& road = roads_[index];
+  if (road.wire.server.lost()) {
+    TellLoss(index);
+    return;
+  }
+  if (road.connection == nullptr) {
+    road.connection = road.wire.TakeOffer();
+    return;
+  }
+  fi_cq_entry entries[16];
+  for (;;) {
+    const ssize_t n = road.connection->Poll(entries);
+    if (n == -FI_EAGAIN) return;
+    if (n < 0) {
+      if (n == -FI_EAVAIL) {
+        // Only the first error tells a cause; all others follow from it.
+        const fi_cq_err_entry error = road.connection->TakeError();
+        const bool refused =
+            error.err == FI_EACCES || error.err == FI_EPERM || error.err == FI_EKEYREJECTED;
+        if (refused && error.op_context != nullptr) {
+          Finish(*static_cast<Slot*>(error.op_context), Outcome::kRefused);
+        }
+      }
+      Disconnect(index);
+      return;
+    }
+    for (ssize_t i = 0; i < n; ++i) {
+      Finish(*static_cast<Slot*>(entries[i].op_context), Outcome::kDone);
+    }
+    if (static_cast<size_t>(n) < std::size(entries)) return;
+  }
+}
+
+void LibfabricChannel::Issue() {
+  for (uint8_t lane = 0; lane < kLaneCount; ++lane) {
+    if (waiting_[lane] == 0) continue;
+    for (uint32_t i = lists_[lane].first; i != kNone; i = slots_[i].next) {
+      if (slots_[i].stage == Stage::kWaiting && !TryIssue(slots_[i])) break;
+    }
+  }
+}
+
+bool LibfabricChannel::TryIssue(Slot& slot) {
+  Road& road = roads_[slot.road];
+  if (road.connection == nullptr) return false;
+  if (slot.transfer.lane != Lane::kDemand && road.others_on_wire >= fabric_.options().batch) {
+    return false;
+  }
+  if (MustWaitForWrite(slot)) return false;
+  const Transfer& t = slot.transfer;
+  const ssize_t result =
+      road.connection->Post(t.direction, slot.extent, t.far.offset_bytes, t.local, t.bytes, &slot);
+  if (result == 0) {
+    slot.stage = Stage::kOnWire;
+    --waiting_[slot.list];
+    ++OnWireOf(slot);
+    return true;
+  }
+  // Else the next Poll makes room and tries again.
+  if (result != -FI_EAGAIN) Disconnect(slot.road);
+  return false;
+}
+
+// Whether an earlier write to the same place is not done yet. Few are ever in flight elsewhere, so
+// this looks through the lists only for writes.
+bool LibfabricChannel::MustWaitForWrite(const Slot& slot) const {
+  const Transfer& mine = slot.transfer;
+  if (mine.direction != Direction::kWrite) return false;
+  for (size_t lane = 0; lane < kLaneCount; ++lane) {
+    for (uint32_t i = lists_[lane].first; i != kNone; i = slots_[i].next) {
+      const Transfer& other = slots_[i].transfer;
+      if (slots_[i].sequence >= slot.sequence) break;
+      if (slots_[i].stage != Stage::kDone && other.direction == Direction::kWrite &&
+          other.far.slab == mine.far.slab &&
+          other.far.offset_bytes < mine.far.offset_bytes + mine.bytes &&
+          mine.far.offset_bytes < other.far.offset_bytes + other.bytes) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+void LibfabricChannel::Disconnect(uint32_t index) {
+  Road& road = roads_[index];
+  if (road.connection == nullptr) return;
+  road.wire.Retire(std::move(road.connection));
+  for (Slot& slot : slots_) {
+    if (slot.list == kFree || slot.road != index || slot.stage != Stage::kOnWire) continue;
+    slot.stage = Stage::kWaiting;
+    ++waiting_[slot.list];
+  }
+  road.demand_on_wire = 0;
+  road.others_on_wire = 0;
+  fabric_.keeper().Wake();
+}
+
+void LibfabricChannel::TellLoss(uint32_t index) {
+  Disconnect(index);
+  for (Slot& slot : slots_) {
+    if (slot.list != kFree && slot.road == index && slot.stage == Stage::kWaiting) {
+      Finish(slot, Outcome::kServerLost);
+    }
+  }
+}
+
+}  // namespace tandem::rdma

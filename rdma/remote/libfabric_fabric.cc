@@ -1,0 +1,194 @@
+#include "rdma/remote/libfabric_fabric.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "rdma/remote/libfabric_channel.h"
+#include "runtime/base/options.h"
+
+namespace tandem::rdma {
+
+namespace {
+
+using O = LibfabricOptions;
+constexpr base::OptionKey<LibfabricOptions> kKeys[] = {
+    {"depth", &O::depth, 1, 4096},
+    {"batch", &O::batch, 1, 4096},
+    {"timeout_ms", &O::timeout_ms, 1, 3.6e6},
+};
+
+}  // namespace
+
+StatusOr<LibfabricOptions> LibfabricOptions::Parse(std::string_view url) {
+  LibfabricOptions options;
+  for (;;) {
+    const size_t comma = url.find(',');
+    const std::string_view item = url.substr(0, comma);
+    if (item.find("://") != item.npos) {
+      options.servers.emplace_back(item);
+    } else {
+      const size_t equals = std::min(item.find('='), item.size());
+      const std::string_view name = item.substr(0, equals);
+      const auto key = std::find_if(std::begin(kKeys), std::end(kKeys),
+                                    [&](const auto& k) { return name == k.name; });
+      if (key == std::end(kKeys)) {
+        return Status::InvalidArgument(
+            fmt::format("fabric: '{}' is neither a memory server nor a key; valid are {}; keys are "
+                        "depth, batch, timeout_ms",
+                        Printable(std::string(item)), kSyntax));
+      }
+      const std::string_view value = item.substr(std::min(equals + 1, item.size()));
+      if (!base::SetOption(options, *key, value)) {
+        return Status::InvalidArgument(
+            fmt::format("fabric: {}='{}' makes no sense; valid are whole numbers from {} to {}",
+                        key->name, Printable(std::string(value)), key->min, key->max));
+      }
+    }
+    if (comma == url.npos) break;
+    url.remove_prefix(comma + 1);
+  }
+  if (options.servers.empty()) {
+    return Status::InvalidArgument(
+        fmt::format("fabric: no memory server is named; valid is {}", kSyntax));
+  }
+  return options;
+}
+
+std::string LibfabricOptions::Name() const {
+  const LibfabricOptions usual;
+  std::string name;
+  for (const std::string& server : servers) {
+    name += fmt::format("{}{}", name.empty() ? "" : ",", server);
+  }
+  for (const auto& key : kKeys) {
+    const auto field = std::get<uint64_t O::*>(key.field);
+    if (this->*field != usual.*field) name += fmt::format(",{}={}", key.name, this->*field);
+  }
+  return name;
+}
+
+LibfabricFabric::LibfabricFabric(LibfabricOptions options) : options_(std::move(options)) {}
+
+StatusOr<std::unique_ptr<Fabric>> LibfabricFabric::Open(std::string_view url) {
+  StatusOr<LibfabricOptions> options = LibfabricOptions::Parse(url);
+  if (!options.ok()) return options.status();
+  std::unique_ptr<LibfabricFabric> fabric(new LibfabricFabric(std::move(*options)));
+  auto table = base::OsMemory::Reserve(kMaxSlabs * sizeof(Slab), base::kPageSize, "the slab table");
+  if (!table.ok()) return table.status();
+  fabric->slab_table_ = std::move(*table);
+  fabric->slabs_ = reinterpret_cast<Slab*>(fabric->slab_table_.data());
+  std::vector<RemoteServer*> servers;
+  for (const std::string& server_url : fabric->options_.servers) {
+    auto server = RemoteServer::Join(server_url);
+    if (!server.ok()) return server.status();
+    fabric->servers_.push_back(std::move(*server));
+    servers.push_back(fabric->servers_.back().get());
+  }
+  fabric->keeper_ = std::make_unique<Keeper>(std::move(servers));
+  return std::unique_ptr<Fabric>(std::move(fabric));
+}
+
+StatusOr<uint32_t> LibfabricFabric::LendSlab(uint64_t bytes) {
+  if (bytes == 0 || bytes % base::kPageSize != 0) {
+    return Status::InvalidArgument(fmt::format(
+        "a slab of {} bytes: must be a multiple of {} and not 0", bytes, base::kPageSize));
+  }
+  const std::lock_guard lock(mutex_);
+  // Relaxed: only changed under the lock that we hold.
+  const uint32_t number = slab_count_.load(std::memory_order_relaxed);
+  if (number == kMaxSlabs) {
+    return Status::ResourceExhausted(
+        fmt::format("all {} slabs are lent: ask for larger ones", kMaxSlabs));
+  }
+  const auto server = static_cast<uint32_t>(number % servers_.size());
+  StatusOr<Extent> extent = servers_[server]->Borrow(bytes);
+  if (!extent.ok()) return extent.status();
+  slabs_[number] = {*extent, server};
+  // Release: who sees the count sees the entry.
+  slab_count_.store(number + 1, std::memory_order_release);
+  return number;
+}
+
+bool LibfabricFabric::Find(FarAddress far, uint64_t bytes, Extent& extent, uint32_t& server) const {
+  // Acquire: pairs with the release in LendSlab.
+  if (far.slab >= slab_count_.load(std::memory_order_acquire)) return false;
+  const Slab& slab = slabs_[far.slab];
+  if (far.offset_bytes > slab.extent.bytes || bytes > slab.extent.bytes - far.offset_bytes) {
+    return false;
+  }
+  extent = slab.extent;
+  server = slab.server;
+  return true;
+}
+
+Status LibfabricFabric::RegisterBuffer(void* start, size_t bytes) {
+  if (start == nullptr || bytes == 0) {
+    return Status::InvalidArgument("a registered buffer must not be empty");
+  }
+  const std::lock_guard lock(mutex_);
+  // Relaxed: only changed under the lock that we hold.
+  const size_t count = buffer_count_.load(std::memory_order_relaxed);
+  if (count == kMaxBuffers) {
+    return Status::ResourceExhausted(
+        fmt::format("all {} buffers are registered: register larger ones", kMaxBuffers));
+  }
+  buffers_[count] = {reinterpret_cast<uintptr_t>(start), bytes};
+  // Release: who sees the count sees the entry.
+  buffer_count_.store(count + 1, std::memory_order_release);
+  return Status::Ok();
+}
+
+[[maybe_unused]] bool LibfabricFabric::IsRegistered(const void* start, size_t bytes) const {
+  const uintptr_t address = reinterpret_cast<uintptr_t>(start);
+  // Acquire: pairs with the release in RegisterBuffer.
+  const size_t count = buffer_count_.load(std::memory_order_acquire);
+  return std::any_of(buffers_.begin(), buffers_.begin() + count, [&](const Buffer& buffer) {
+    return address >= buffer.start && bytes <= buffer.bytes &&
+           address - buffer.start <= buffer.bytes - bytes;
+  });
+}
+
+StatusOr<std::unique_ptr<Channel>> LibfabricFabric::OpenChannel() {
+  // Relaxed: only the number has to be unique.
+  return LibfabricChannel::Open(*this, channels_opened_.fetch_add(1, std::memory_order_relaxed));
+}
+
+void LibfabricFabric::Discard(FarAddress far, uint64_t bytes) {
+  Extent extent;
+  uint32_t server = 0;
+  // Relaxed: a statistic.
+  if (Find(far, bytes, extent, server)) {
+    discarded_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  }
+}
+
+FabricStats LibfabricFabric::Stats() const {
+  FabricStats stats;
+  // Relaxed throughout: statistics, exact once the channels are quiet.
+  for (size_t lane = 0; lane < kLaneCount; ++lane) {
+    stats.read_bytes[lane] =
+        moved_[static_cast<size_t>(Direction::kRead)].bytes[lane].load(std::memory_order_relaxed);
+    stats.written_bytes[lane] =
+        moved_[static_cast<size_t>(Direction::kWrite)].bytes[lane].load(std::memory_order_relaxed);
+  }
+  const uint32_t count = slab_count_.load(std::memory_order_acquire);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (!servers_[slabs_[i].server]->lost()) stats.lent_bytes += slabs_[i].extent.bytes;
+  }
+  stats.discarded_bytes = discarded_bytes_.load(std::memory_order_relaxed);
+  return stats;
+}
+
+void RegisterRemoteFabrics() {
+  PrepareLibfabric();
+  RegisterFabricKind({.scheme = "tcp",
+                      .description = {"tcp://HOST:PORT", "memory servers over TCP (libfabric)"},
+                      .open = LibfabricFabric::Open});
+  RegisterFabricKind(
+      {.scheme = "shm",
+       .description = {"shm://NAME", "a memory server on this machine, over shared memory"},
+       .open = LibfabricFabric::Open});
+}
+
+}  // namespace tandem::rdma

@@ -1,0 +1,104 @@
+// LibfabricFabric: far memory on memory servers, reached through libfabric.
+//
+// Named by the servers, between which slabs alternate: tcp://HOST:PORT[,tcp://...][,key=value...]
+// or shm://NAME. Threads as in fabric.h. Call RegisterRemoteFabrics() once, before other threads
+// exist, to have Fabric::Open know these names.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "rdma/fabric.h"
+#include "rdma/remote/keeper.h"
+#include "rdma/remote/remote_server.h"
+#include "runtime/base/os_memory.h"
+
+namespace tandem::rdma {
+
+struct LibfabricOptions {
+  static constexpr const char* kSyntax = "tcp://HOST:PORT[,tcp://...][,key=value...], shm://NAME";
+
+  std::vector<std::string> servers;
+  uint64_t depth = 128;       // transfers in flight per channel
+  uint64_t batch = 16;        // of lanes other than demand, at most so many on the wire per server
+  uint64_t timeout_ms = 500;  // of a transfer, before it is tried again
+
+  static StatusOr<LibfabricOptions> Parse(std::string_view url);
+  std::string Name() const;
+};
+
+class LibfabricFabric final : public Fabric {
+ public:
+  static StatusOr<std::unique_ptr<Fabric>> Open(std::string_view url);
+
+  std::string Name() const override { return options_.Name(); }
+  StatusOr<uint32_t> LendSlab(uint64_t bytes) override;
+  Status RegisterBuffer(void* start, size_t bytes) override;
+  bool PinsBuffers() const override { return false; }
+  StatusOr<std::unique_ptr<Channel>> OpenChannel() override;
+  // Counted, and not passed on: a server would have to obey before any transfer that is posted
+  // later, which would cost a round trip.
+  void Discard(FarAddress far, uint64_t bytes) override;
+  uint64_t TimeoutNs() const override { return options_.timeout_ms * 1'000'000; }
+  FabricStats Stats() const override;
+
+  // For its channels.
+  const LibfabricOptions& options() const { return options_; }
+  const std::vector<std::unique_ptr<RemoteServer>>& servers() const { return servers_; }
+  Keeper& keeper() { return *keeper_; }
+  // Where this range lies, and at which server; false if there is no such slab or the range leaves
+  // it. Async-signal-safe.
+  bool Find(FarAddress far, uint64_t bytes, Extent& extent, uint32_t& server) const;
+  bool IsRegistered(const void* start, size_t bytes) const;
+  void CountMoved(const Transfer& transfer) {
+    // Relaxed: a statistic.
+    moved_[static_cast<size_t>(transfer.direction)]
+        .bytes[static_cast<size_t>(transfer.lane)]
+        .fetch_add(transfer.bytes, std::memory_order_relaxed);
+  }
+
+ private:
+  struct Slab {
+    Extent extent;
+    uint32_t server = 0;
+  };
+  struct Buffer {
+    uintptr_t start = 0;
+    size_t bytes = 0;
+  };
+  struct alignas(64) LaneBytes {
+    std::atomic<uint64_t> bytes[kLaneCount] = {};
+  };
+  static constexpr uint32_t kMaxSlabs = 1 << 18;
+  static constexpr size_t kMaxBuffers = 1024;
+
+  explicit LibfabricFabric(LibfabricOptions options);
+
+  const LibfabricOptions options_;
+  std::vector<std::unique_ptr<RemoteServer>> servers_;
+  std::unique_ptr<Keeper> keeper_;
+  std::atomic<uint32_t> channels_opened_{0};
+
+  mutable std::mutex mutex_;  // held by those who lend and register; readers need none
+  base::OsMemory slab_table_;
+  Slab* slabs_ = nullptr;  // entries below slab_count_ never change
+  std::atomic<uint32_t> slab_count_{0};
+  std::array<Buffer, kMaxBuffers> buffers_;
+  std::atomic<size_t> buffer_count_{0};  // entries below it never change
+
+  LaneBytes moved_[2];  // by direction
+  std::atomic<uint64_t> discarded_bytes_{0};
+};
+
+// Lets Fabric::Open know tcp:// and shm://. Sets variables of the environment for libfabric, so it
+// must come before other threads exist.
+void RegisterRemoteFabrics();
+
+}  // namespace tandem::rdma

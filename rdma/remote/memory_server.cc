@@ -1,0 +1,292 @@
+#include "rdma/remote/memory_server.h"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <future>
+#include <utility>
+
+#include "rdma/remote/data_road.h"
+#include "runtime/base/check.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/os_memory.h"
+
+namespace tandem::rdma {
+
+namespace {
+
+constexpr int kServeMs = 20;
+constexpr uint64_t kLeaseCheckNs = 100'000'000;
+
+// Never 0.
+uint64_t RandomNumber() {
+  uint64_t number = 0;
+  while (number == 0) {
+    TANDEM_CHECK(getrandom(&number, sizeof number, 0) == sizeof number,
+                 "the system gives no random numbers");
+  }
+  return number;
+}
+
+bool IsLoopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+}  // namespace
+
+MemoryServer::MemoryServer(MemoryServerOptions options)
+    : options_(std::move(options)), epoch_(RandomNumber()) {}
+
+StatusOr<std::unique_ptr<MemoryServer>> MemoryServer::Start(MemoryServerOptions options) {
+  std::unique_ptr<MemoryServer> server(new MemoryServer(std::move(options)));
+  if (Status s = server->Open(); !s.ok()) return s;
+  return server;
+}
+
+Status MemoryServer::Open() {
+  const MemoryServerOptions& o = options_;
+  if (o.slab_bytes == 0 || o.slab_bytes % base::kPageSize != 0 || o.slab_bytes > o.capacity_bytes) {
+    return Status::InvalidArgument(
+        fmt::format("slabs of {} bytes: must be whole pages of {} bytes, and fit into the "
+                    "capacity of {} bytes",
+                    o.slab_bytes, base::kPageSize, o.capacity_bytes));
+  }
+  std::string host;
+  std::string address = o.listen;
+  Provider provider = Provider::kTcp;
+  if (o.fabric == "shm") {
+    provider = Provider::kShm;
+    StatusOr<std::string> socket = SharedMemoryControlAddress(o.listen);
+    if (!socket.ok()) return socket.status();
+    address = *socket;
+    socket_path_ = address.substr(std::strlen("unix:"));
+  } else if (o.fabric == "tcp") {
+    const size_t colon = address.rfind(':');
+    if (colon == address.npos || colon == 0) {
+      return Status::InvalidArgument(
+          fmt::format("'{}' is no address to listen on; valid is HOST:PORT", Printable(address)));
+    }
+    host = address.substr(0, colon);
+    if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+      host = host.substr(1, host.size() - 2);
+    }
+    if (!IsLoopback(host) && o.secret.empty() && !o.insecure) {
+      return Status::NotPermitted(
+          fmt::format("{} is not this machine alone: anybody who reaches it could borrow memory. "
+                      "Give --secret-file, or --insecure if the network is yours alone",
+                      Printable(host)));
+    }
+  } else {
+    return Status::InvalidArgument(
+        fmt::format("unknown fabric '{}'; valid are tcp, shm", Printable(o.fabric)));
+  }
+  auto road = DataRoad::Open(
+      provider, host,
+      [this](const ConnectNote& note) -> DataSession* {
+        StatusOr<Client*> client = Find({note.epoch, note.client});
+        return client.ok() ? (*client)->session.get() : nullptr;
+      },
+      options_.log);
+  if (!road.ok()) return road.status();
+  road_ = std::move(*road);
+  {
+    const SignalsBlocked blocked;
+    thread_ = std::thread([this] { DataThread(); });
+  }
+  auto control = ControlServer::Start(address, o.secret, *this);
+  if (!control.ok()) return control.status();
+  control_ = std::move(*control);
+  if (provider == Provider::kShm) {
+    url_ = fmt::format("shm://{}", o.listen);
+  } else {
+    url_ = fmt::format("tcp://{}:{}", o.listen.substr(0, o.listen.rfind(':')), control_->port());
+  }
+  return Status::Ok();
+}
+
+MemoryServer::~MemoryServer() {
+  control_.reset();
+  if (thread_.joinable()) {
+    stop_.store(true);
+    road_->Wake();
+    thread_.join();
+  }
+  for (auto& [id, client] : clients_) road_->CloseSession(std::move(client.session));
+  if (!socket_path_.empty()) (void)unlink(socket_path_.c_str());
+}
+
+void MemoryServer::DataThread() {
+  pthread_setname_np(pthread_self(), "tandem-data");
+  uint64_t next_lease_check_ns = 0;
+  uint32_t round = 0;
+  while (!stop_.load()) {
+    road_->Serve(options_.busy_poll ? 0 : kServeMs);
+    if (options_.busy_poll && ++round % 64 != 0) continue;
+    RunTasks();
+    if (const uint64_t now = base::NowNs(); now >= next_lease_check_ns) {
+      next_lease_check_ns = now + kLeaseCheckNs;
+      EndLeases();
+    }
+  }
+  RunTasks();
+}
+
+void MemoryServer::RunTasks() {
+  std::vector<std::function<void()>> tasks;
+  {
+    const std::lock_guard lock(tasks_mutex_);
+    tasks.swap(tasks_);
+  }
+  for (const auto& task : tasks) task();
+}
+
+void MemoryServer::OnDataThread(const std::function<void()>& task) {
+  std::promise<void> done;
+  {
+    const std::lock_guard lock(tasks_mutex_);
+    tasks_.push_back([&] {
+      task();
+      done.set_value();
+    });
+  }
+  road_->Wake();
+  done.get_future().wait();
+}
+
+void MemoryServer::EndLeases() {
+  const uint64_t now = base::NowNs();
+  std::vector<uint64_t> ended;
+  for (const auto& [id, client] : clients_) {
+    if (client.expires_ns < now) ended.push_back(id);
+  }
+  for (const uint64_t id : ended) Remove(id, "its lease has ended");
+}
+
+StatusOr<MemoryServer::Client*> MemoryServer::Find(ClientId id) {
+  if (id.epoch != epoch_) {
+    return Status::DataLoss("the memory server was restarted, what it had lent is gone");
+  }
+  const auto found = clients_.find(id.client);
+  if (found == clients_.end()) {
+    return Status::DataLoss("no such client: it has left, or its lease has ended");
+  }
+  return &found->second;
+}
+
+void MemoryServer::Remove(uint64_t id, const char* why) {
+  const auto found = clients_.find(id);
+  Client& client = found->second;
+  options_.log(fmt::format("client {} is gone: {}; {} bytes are free again", client.name, why,
+                           client.lent_bytes));
+  lent_bytes_ -= client.lent_bytes;
+  road_->CloseSession(std::move(client.session));
+  clients_.erase(found);
+}
+
+StatusOr<LentMemory> MemoryServer::LendTo(Client& client, uint64_t bytes) {
+  if (draining_.load()) return Status::Unavailable("it is shutting down");
+  const uint64_t limit =
+      options_.client_bytes == 0 ? options_.capacity_bytes : options_.client_bytes;
+  if (bytes == 0 || bytes % base::kPageSize != 0) {
+    return Status::InvalidArgument(fmt::format("{} bytes cannot be lent: not whole pages", bytes));
+  }
+  // Before rounding, which could wrap around.
+  const bool fits_client = bytes <= limit - client.lent_bytes;
+  const bool fits = bytes <= options_.capacity_bytes - lent_bytes_;
+  const uint64_t whole = fits && fits_client ? base::RoundUp(bytes, options_.slab_bytes) : 0;
+  if (!fits_client || whole > limit - client.lent_bytes) {
+    return Status::ResourceExhausted(
+        fmt::format("one client may borrow {} bytes and has {}: {} more is too much", limit,
+                    client.lent_bytes, bytes));
+  }
+  if (!fits || whole > options_.capacity_bytes - lent_bytes_) {
+    return Status::ResourceExhausted(fmt::format("{} of its {} bytes are lent: {} more is too much",
+                                                 lent_bytes_, options_.capacity_bytes, bytes));
+  }
+  StatusOr<LentMemory> lent = client.session->Lend(whole);
+  if (!lent.ok()) return lent;
+  client.lent_bytes += whole;
+  lent_bytes_ += whole;
+  return lent;
+}
+
+StatusOr<Joined> MemoryServer::Join(const std::string& fabric, const std::string& name) {
+  if (draining_.load()) return Status::Unavailable("it is shutting down");
+  if (fabric != options_.fabric) {
+    return Status::InvalidArgument(
+        fmt::format("it serves fabric {}, not {}", options_.fabric, Printable(fabric)));
+  }
+  StatusOr<Joined> joined = Status::Internal("");
+  OnDataThread([&] {
+    auto session = road_->OpenSession();
+    if (!session.ok()) {
+      joined = session.status();
+      return;
+    }
+    const uint64_t id = RandomNumber();
+    clients_[id] = {.name = Printable(name),
+                    .expires_ns = base::NowNs() + options_.lease_ms * 1'000'000,
+                    .session = std::move(*session)};
+    joined = Joined{{epoch_, id}, options_.lease_ms, options_.slab_bytes, road_->service()};
+    options_.log(fmt::format("client {} has joined", clients_[id].name));
+  });
+  return joined;
+}
+
+Status MemoryServer::Renew(ClientId id) {
+  Status status;
+  OnDataThread([&] {
+    StatusOr<Client*> client = Find(id);
+    status = client.status();
+    if (client.ok()) (*client)->expires_ns = base::NowNs() + options_.lease_ms * 1'000'000;
+  });
+  return status;
+}
+
+StatusOr<LentMemory> MemoryServer::Lend(ClientId id, uint64_t bytes) {
+  StatusOr<LentMemory> lent = Status::Internal("");
+  OnDataThread([&] {
+    StatusOr<Client*> client = Find(id);
+    if (!client.ok()) {
+      lent = client.status();
+      return;
+    }
+    lent = LendTo(**client, bytes);
+    if (!lent.ok()) {
+      options_.log(fmt::format("refused client {}: {}", (*client)->name, lent.status().message()));
+    }
+  });
+  return lent;
+}
+
+StatusOr<std::string> MemoryServer::OpenRoad(ClientId id, RoadNumber road) {
+  StatusOr<std::string> address = Status::Internal("");
+  OnDataThread([&] {
+    StatusOr<Client*> client = Find(id);
+    if (client.ok()) {
+      address = road_->OpenRoad(*(*client)->session, road);
+    } else {
+      address = client.status();
+    }
+  });
+  return address;
+}
+
+Status MemoryServer::Leave(ClientId id) {
+  Status status;
+  OnDataThread([&] {
+    status = Find(id).status();
+    if (status.ok()) Remove(id.client, "it has left");
+  });
+  return status;
+}
+
+MemoryServerStats MemoryServer::Stats() {
+  MemoryServerStats stats;
+  OnDataThread([&] { stats = {clients_.size(), lent_bytes_}; });
+  return stats;
+}
+
+}  // namespace tandem::rdma

@@ -1,0 +1,66 @@
+// What both ends need of libfabric: owning handles, providers by name, errors as Status.
+//
+// PrepareLibfabric() sets variables of the environment that libfabric reads, so it must come
+// before other threads exist; the rest any thread may call.
+#pragma once
+
+#include <rdma/fabric.h>
+#include <rdma/fi_cm.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_eq.h>
+#include <rdma/fi_errno.h>
+#include <rdma/fi_rma.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "tandem/status.h"
+
+namespace tandem::rdma {
+
+inline constexpr uint32_t kOfiVersion = FI_VERSION(1, 17);
+
+enum class Provider : uint8_t { kTcp, kShm };
+
+// "tcp", "shm": the provider's name, and the URL's scheme.
+const char* NameOf(Provider provider);
+
+// Closes what it points to. Declare in the order of opening: a parent before its children.
+struct FidCloser {
+  template <typename Fid>
+  void operator()(Fid* fid) const {
+    (void)fi_close(&fid->fid);
+  }
+};
+template <typename Fid>
+using FidPtr = std::unique_ptr<Fid, FidCloser>;
+
+struct InfoFreer {
+  void operator()(fi_info* info) const { fi_freeinfo(info); }
+};
+using InfoPtr = std::unique_ptr<fi_info, InfoFreer>;
+
+// What a channel tells the server when it connects: who it is. The server takes a connection only
+// if the epoch is its own, the client known, and the generation above that channel's last.
+struct ConnectNote {
+  static constexpr uint32_t kMagic = 0x54414e44;
+  uint32_t magic = kMagic;
+  uint32_t version = 1;
+  uint64_t epoch = 0;
+  uint64_t client = 0;
+  uint32_t channel = 0;
+  uint32_t generation = 0;
+};
+static_assert(sizeof(ConnectNote) == 32, "verbs carries 56 bytes");
+
+void PrepareLibfabric();
+
+// The provider's offer for one-sided transfers. `node` and `service` as in fi_getinfo; null: any.
+StatusOr<InfoPtr> GetInfo(Provider provider, const char* node, const char* service, uint64_t flags);
+
+// An error of the call `what`, as fi_strerror says it; `result` is what it returned.
+Status OfiError(const char* what, int64_t result);
+
+}  // namespace tandem::rdma

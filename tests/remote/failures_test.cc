@@ -1,0 +1,199 @@
+// What becomes of transfers and pages when the memory server is stopped, killed or restarted.
+//
+// Time-outs are short here. Nothing depends on how long anything takes, but that a server which is
+// not stopped serves a transfer within twenty of them.
+#include <gmock/gmock.h>
+
+#include <chrono>
+#include <csetjmp>
+#include <csignal>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "tests/rdma/fabric_conformance.h"
+#include "tests/remote/server_process.h"
+#include "tests/swap/pager_rig.h"
+
+namespace tandem::rdma {
+namespace {
+
+using swap::PageIndex;
+using swap::PagerRig;
+using ::testing::HasSubstr;
+
+// Leaves an access that lost its page by a jump.
+thread_local sigjmp_buf t_way_out;
+thread_local const char* t_reason;
+
+void Jump(const void*, const char* reason) {
+  t_reason = reason;
+  siglongjmp(t_way_out, 1);
+}
+
+// False if the page was lost. Not inlined, so that the jump ends in a frame whose variables nobody
+// has changed since.
+template <typename Access>
+[[gnu::noinline]] bool Try(Access&& access) {
+  t_reason = "";
+  if (sigsetjmp(t_way_out, 1) != 0) return false;
+  access();
+  return true;
+}
+
+// The parameter is the fabric: tcp or shm.
+class Failures : public ::testing::TestWithParam<const char*> {
+ protected:
+  static std::unique_ptr<ServerProcess> StartServer(const std::string& listen) {
+    return std::make_unique<ServerProcess>(std::vector<std::string>{
+        "--fabric", GetParam(), "--listen", listen, "--capacity", "256MiB"});
+  }
+  static std::string AnyAddress() {
+    return std::string(GetParam()) == "tcp" ? "127.0.0.1:0"
+                                            : "failures-" + std::to_string(getpid());
+  }
+  std::string Url(int timeout_ms = 10) const {
+    return server_->url() + ",timeout_ms=" + std::to_string(timeout_ms);
+  }
+  swap::RigOptions Rig(int timeout_ms = 10) const {
+    return {.fabric = Url(timeout_ms), .on_lost = Jump};
+  }
+
+  std::unique_ptr<ServerProcess> server_ = StartServer(AnyAddress());
+};
+
+TEST_P(Failures, AReadThatIsCancelledNeverWritesItsBufferAgain) {
+  const std::unique_ptr<Fabric> fabric = OpenOrDie(Url());
+  const uint32_t slab = fabric->LendSlab(64 * kPage).value();
+  Endpoint endpoint(*fabric, 64);
+  Channel& channel = endpoint.channel();
+  Fill(endpoint.Page(0), 1);
+  ASSERT_EQ(endpoint.Carry(endpoint.Write({slab, 0}, 0, 1)), Outcome::kDone);
+  for (int round = 0; round < 5; ++round) {
+    server_->Signal(SIGSTOP);
+    for (uint64_t i = 0; i < 4; ++i) ASSERT_TRUE(endpoint.Post(endpoint.Read({slab, 0}, i, i)));
+    Completion some[4];
+    // Those that were served before the server came to a halt take part in nothing.
+    for (int i = 0; i < 100; ++i) (void)channel.Poll(std::span(some).first(0));
+    for (uint64_t i = 0; i < 4; ++i) {
+      if (channel.Cancel(i)) Fill(endpoint.Page(i), 1000 + i);
+    }
+    const size_t rest = channel.in_flight();
+    server_->Signal(SIGCONT);
+    endpoint.Await(rest);
+    // The connection works again, and what was asked for before is past.
+    for (int i = 0; i < 10; ++i) {
+      ASSERT_EQ(endpoint.Carry(endpoint.Read({slab, 0}, 10, 10)), Outcome::kDone);
+      ASSERT_TRUE(IsFilledWith(endpoint.Page(10), 1));
+    }
+    for (uint64_t i = 0; i < 4; ++i) {
+      const uint64_t word = FirstWord(endpoint.Page(i));
+      ASSERT_TRUE(IsFilledWith(endpoint.Page(i), word));
+      ASSERT_TRUE(word == 1000 + i || word == 1) << word;
+    }
+  }
+}
+
+TEST_P(Failures, AWriteThatIsCancelledIsNeverServedAfterALaterOne) {
+  const std::unique_ptr<Fabric> fabric = OpenOrDie(Url());
+  const uint32_t slab = fabric->LendSlab(kPage).value();
+  Endpoint endpoint(*fabric, 64);
+  Channel& channel = endpoint.channel();
+  for (uint64_t round = 1; round <= 10; ++round) {
+    server_->Signal(SIGSTOP);
+    Fill(endpoint.Page(0), 2 * round);
+    ASSERT_TRUE(endpoint.Post(endpoint.Write({slab, 0}, 0, 1)));
+    Completion some[1];
+    for (int i = 0; i < 1000; ++i) (void)channel.Poll(std::span(some).first(0));  // it is sent
+    if (!channel.Cancel(1)) endpoint.Await(1);
+    Fill(endpoint.Page(1), 2 * round + 1);
+    ASSERT_TRUE(endpoint.Post(endpoint.Write({slab, 0}, 1, 2)));
+    server_->Signal(SIGCONT);
+    ASSERT_EQ(endpoint.Await(1).size(), 1u);
+    for (int i = 0; i < 20; ++i) {
+      ASSERT_EQ(endpoint.Carry(endpoint.Read({slab, 0}, 2, 3)), Outcome::kDone);
+      ASSERT_TRUE(IsFilledWith(endpoint.Page(2), 2 * round + 1)) << round;
+    }
+  }
+}
+
+TEST_P(Failures, AServerThatPausesOnlyDelays) {
+  PagerRig rig(Rig(100));
+  rig.FillRange(0, 200, 1);
+  server_->Signal(SIGSTOP);
+  std::thread waker([&] {
+    // Long enough for time-outs; with none the result is the same.
+    std::this_thread::sleep_for(std::chrono::milliseconds(350));
+    server_->Signal(SIGCONT);
+  });
+  size_t right = 0;
+  for (PageIndex page = 0; page < 200; ++page) {
+    EXPECT_TRUE(Try([&] { right += rig.Holds(page, 1); })) << page << ": " << t_reason;
+  }
+  waker.join();
+  EXPECT_EQ(right, 200u);
+}
+
+TEST_P(Failures, AServerThatIsStoppedEndsInTheLostPageHandler) {
+  PagerRig rig(Rig());
+  rig.FillRange(0, 200, 1);
+  rig.Evict(0, 2);
+  rig.MakeRoom();
+  server_->Signal(SIGSTOP);
+  EXPECT_FALSE(Try([&] { (void)rig.Words(0)[0]; }));
+  EXPECT_THAT(t_reason, HasSubstr("lost"));
+  server_->Signal(SIGCONT);
+}
+
+TEST_P(Failures, AServerThatIsKilledEndsInTheLostPageHandler) {
+  PagerRig rig(Rig());
+  rig.FillRange(0, 200, 1);
+  rig.Evict(0, 2);
+  rig.MakeRoom();
+  PageIndex local = 199;
+  while (rig.IsFar(local)) --local;
+  server_->Kill(SIGKILL);
+  EXPECT_FALSE(Try([&] { (void)rig.Words(0)[0]; }));
+  EXPECT_THAT(t_reason, HasSubstr("lost"));
+  EXPECT_TRUE(rig.Holds(local, 1));
+}
+
+TEST_P(Failures, AServerThatComesBackEmptyIsNeverReadAsZeroes) {
+  const std::string address = server_->address();
+  PagerRig rig(Rig(1000));
+  rig.FillRange(0, 200, 1);
+  rig.Evict(0, 2);
+  rig.MakeRoom();
+  server_->Kill(SIGKILL);
+  server_ = StartServer(address);
+  ASSERT_FALSE(server_->ready().empty());
+  // Lost for good, and known to be so before all time-outs have passed.
+  EXPECT_FALSE(Try([&] { (void)rig.Words(0)[0]; }));
+  EXPECT_THAT(t_reason, HasSubstr("lost"));
+  EXPECT_EQ(rig.fabric().Stats().lent_bytes, 0u);
+  const std::unique_ptr<Fabric> fresh = OpenOrDie(Url());
+  EXPECT_TRUE(fresh->LendSlab(kPage).ok());
+}
+
+TEST_P(Failures, WhatIsInFlightWhenTheServerDiesIsToldOrCanBeCancelled) {
+  const std::unique_ptr<Fabric> fabric = OpenOrDie(Url());
+  const uint32_t slab = fabric->LendSlab(64 * kPage).value();
+  Endpoint endpoint(*fabric, 64);
+  Channel& channel = endpoint.channel();
+  server_->Signal(SIGSTOP);
+  for (uint64_t i = 0; i < 32; ++i) ASSERT_TRUE(endpoint.Post(endpoint.Read({slab, 0}, i, i)));
+  server_->Kill(SIGKILL);
+  Completion some[32];
+  size_t ended = 0;
+  for (int i = 0; i < 1000; ++i) ended += channel.Poll(some);
+  for (uint64_t i = 0; i < 32; ++i) ended += channel.Cancel(i);
+  ended += endpoint.Await(channel.in_flight()).size();
+  EXPECT_EQ(ended, 32u);
+  EXPECT_EQ(channel.in_flight(), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Fabrics, Failures, ::testing::Values("tcp", "shm"));
+
+}  // namespace
+}  // namespace tandem::rdma

@@ -1,0 +1,163 @@
+// The server's manners towards clients that are new, wrong, or gone.
+#include "rdma/remote/memory_server.h"
+
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <memory>
+#include <string>
+
+#include "rdma/remote/connection.h"
+#include "tests/rdma/fabric_conformance.h"
+#include "tests/remote/server_process.h"
+
+namespace tandem::rdma {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A server in this process, with a client that speaks the control protocol by hand.
+class MemoryServerTest : public ::testing::Test {
+ protected:
+  void Start(MemoryServerOptions options) {
+    server_ = std::move(MemoryServer::Start(std::move(options)).value());
+    client_ = ControlClient::Make(server_->url().substr(6), "");
+  }
+  std::unique_ptr<MemoryServer> server_;
+  std::unique_ptr<ControlClient> client_;
+};
+
+constexpr uint64_t kMiB = 1 << 20;
+
+TEST_F(MemoryServerTest, LendsWholeSlabsUpToItsCapacityAndAClientsLimit) {
+  Start({.capacity_bytes = 8 * kMiB, .slab_bytes = kMiB, .client_bytes = 5 * kMiB});
+  const ClientId one = client_->Join("tcp", "one").value().id;
+  EXPECT_EQ(client_->Lend(one, kPage).value().bytes, kMiB);
+  EXPECT_EQ(client_->Lend(one, 3 * kMiB + kPage).value().bytes, 4 * kMiB);
+  EXPECT_EQ(client_->Lend(one, kPage).status().code(), StatusCode::kResourceExhausted);
+  const ClientId two = client_->Join("tcp", "two").value().id;
+  EXPECT_NE(one.client, two.client);
+  EXPECT_EQ(client_->Lend(two, 4 * kMiB).status().code(), StatusCode::kResourceExhausted);
+  EXPECT_TRUE(client_->Lend(two, 3 * kMiB).ok());
+  EXPECT_TRUE(client_->Leave(one).ok());
+  EXPECT_EQ(server_->Stats().lent_bytes, 3 * kMiB);
+  EXPECT_TRUE(client_->Lend(two, 2 * kMiB).ok());
+}
+
+TEST_F(MemoryServerTest, RefusesNonsense) {
+  Start({.capacity_bytes = 8 * kMiB, .slab_bytes = kMiB});
+  EXPECT_EQ(client_->Join("pigeon", "x").status().code(), StatusCode::kInvalidArgument);
+  // Bytes that are not UTF-8 are refused by the protocol itself.
+  EXPECT_FALSE(client_->Join("tcp", "\xff").ok());
+  const ClientId id = client_->Join("tcp", "\n\t").value().id;
+  for (const uint64_t bytes : {uint64_t{0}, uint64_t{1}, UINT64_MAX, uint64_t{1} << 63}) {
+    EXPECT_FALSE(client_->Lend(id, bytes).ok()) << bytes;
+  }
+  EXPECT_EQ(client_->Lend({id.epoch, id.client + 1}, kPage).status().code(), StatusCode::kDataLoss);
+  EXPECT_EQ(client_->Renew({id.epoch + 1, id.client}).code(), StatusCode::kDataLoss);
+  EXPECT_EQ(client_->Leave({0, 0}).code(), StatusCode::kDataLoss);
+  EXPECT_FALSE(client_->OpenRoad(id, {1, 1}).ok());
+  EXPECT_TRUE(client_->Join("tcp", "x").ok());
+}
+
+TEST_F(MemoryServerTest, TakesBackWhatASilentClientHas) {
+  Start({.capacity_bytes = 8 * kMiB, .slab_bytes = kMiB, .lease_ms = 1});
+  const ClientId id = client_->Join("tcp", "x").value().id;
+  const Status lent = client_->Lend(id, kPage).status();
+  EXPECT_TRUE(lent.ok() || lent.code() == StatusCode::kDataLoss);
+  base::Backoff backoff;
+  while (server_->Stats().clients > 0) backoff.Pause();
+  EXPECT_EQ(server_->Stats().lent_bytes, 0u);
+  EXPECT_EQ(client_->Renew(id).code(), StatusCode::kDataLoss);
+}
+
+TEST_F(MemoryServerTest, LetsNobodyInWhileItDrains) {
+  Start({.capacity_bytes = 8 * kMiB, .slab_bytes = kMiB});
+  const ClientId id = client_->Join("tcp", "x").value().id;
+  server_->Drain();
+  EXPECT_EQ(client_->Join("tcp", "y").status().code(), StatusCode::kUnavailable);
+  EXPECT_EQ(client_->Lend(id, kPage).status().code(), StatusCode::kUnavailable);
+  EXPECT_TRUE(client_->Renew(id).ok());
+  EXPECT_TRUE(client_->Leave(id).ok());
+}
+
+TEST_F(MemoryServerTest, WantsTheSecret) {
+  Start({.capacity_bytes = 8 * kMiB, .slab_bytes = kMiB, .secret = "open sesame"});
+  for (const char* wrong : {"", "open", "open sesamE", "open sesame "}) {
+    const auto client = ControlClient::Make(server_->url().substr(6), wrong);
+    EXPECT_EQ(client->Join("tcp", "x").status().code(), StatusCode::kNotPermitted) << wrong;
+  }
+  const auto client = ControlClient::Make(server_->url().substr(6), "open sesame");
+  EXPECT_TRUE(client->Join("tcp", "x").ok());
+}
+
+TEST_F(MemoryServerTest, ListensBeyondThisMachineOnlyWhenToldThatThisIsMeant) {
+  const Status status = MemoryServer::Start({.listen = "0.0.0.0:0"}).status();
+  EXPECT_EQ(status.code(), StatusCode::kNotPermitted);
+  EXPECT_THAT(status.message(), HasSubstr("--secret-file"));
+}
+
+TEST_F(MemoryServerTest, SurvivesStrangersOnBothPorts) {
+  Start({.capacity_bytes = 8 * kMiB, .slab_bytes = kMiB});
+  const Joined joined = client_->Join("tcp", "x").value();
+  const std::string url = server_->url();
+  for (const std::string& port : {url.substr(url.rfind(':') + 1), joined.service}) {
+    for (const std::string& text : {std::string(), std::string("GET / HTTP/1.0\r\n\r\n"),
+                                    std::string(100'000, '\0'), std::string(5000, '\xff')}) {
+      const int s = socket(AF_INET, SOCK_STREAM, 0);
+      sockaddr_in to{};
+      to.sin_family = AF_INET;
+      to.sin_port = htons(static_cast<uint16_t>(std::stoi(port)));
+      to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      ASSERT_EQ(connect(s, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
+      (void)!send(s, text.data(), text.size(), MSG_NOSIGNAL);
+      close(s);
+    }
+  }
+  const std::unique_ptr<Fabric> fabric = OpenOrDie(url);
+  const uint32_t slab = fabric->LendSlab(kPage).value();
+  Endpoint endpoint(*fabric, 1);
+  EXPECT_EQ(endpoint.Carry(endpoint.Write({slab, 0}, 0, 1)), Outcome::kDone);
+}
+
+// A client that makes up keys, or knows another's, gets nothing and harms nobody.
+TEST_F(MemoryServerTest, AKeyMeansNothingOnAnotherClientsConnections) {
+  Start({.capacity_bytes = 8 * kMiB, .slab_bytes = kMiB});
+  const std::unique_ptr<Fabric> victim = OpenOrDie(server_->url());
+  const uint32_t slab = victim->LendSlab(kPage).value();
+  Endpoint mine(*victim, 2);
+  Fill(mine.Page(0), 7);
+  ASSERT_EQ(mine.Carry(mine.Write({slab, 0}, 0, 1)), Outcome::kDone);
+
+  auto thief = std::move(RemoteServer::Join(server_->url()).value());
+  auto connection = std::move(Connection::Start(*thief, {0, 1}).value());
+  base::Backoff backoff;
+  while (connection->Check() == Connection::State::kConnecting) backoff.Pause();
+  std::vector<uint64_t> buffer(kPage / 8, 0);
+  fi_context2 context;
+  for (const uint64_t key : {uint64_t{0}, uint64_t{1}, uint64_t{2}, UINT64_MAX}) {
+    const ssize_t posted =
+        connection->Post(Direction::kRead, {kPage, key, 0}, 0, buffer.data(), kPage, &context);
+    for (int i = 0; posted == 0 && i < 1000; ++i) {
+      fi_cq_entry entry;
+      const ssize_t n = connection->Poll({&entry, 1});
+      EXPECT_LE(n, 0) << "key " << key;
+      if (n != -FI_EAGAIN) break;
+      backoff.Pause();
+    }
+    EXPECT_EQ(buffer[0], 0u);
+  }
+  EXPECT_EQ(mine.Carry(mine.Read({slab, 0}, 1, 2)), Outcome::kDone);
+  EXPECT_TRUE(IsFilledWith(mine.Page(1), 7));
+}
+
+TEST_F(MemoryServerTest, EndsInPeaceWhenAskedTo) {
+  ServerProcess process = ServerProcess::Tcp();
+  const int status = process.Kill(SIGTERM);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+}  // namespace
+}  // namespace tandem::rdma

@@ -1,0 +1,93 @@
+// A memory server of its own process, for a test: `tandem memserver`, which TANDEM_COMMAND names.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rdma/remote/libfabric_fabric.h"
+
+namespace tandem::rdma {
+
+// Fabrics must be known before threads exist; whoever includes this sees to it.
+inline const bool g_remote_fabrics_known = [] {
+  RegisterRemoteFabrics();
+  return true;
+}();
+
+class ServerProcess {
+ public:
+  explicit ServerProcess(std::vector<std::string> arguments) {
+    const char* command = std::getenv("TANDEM_COMMAND");
+    if (command == nullptr) Die("TANDEM_COMMAND must name the command `tandem`");
+    arguments.insert(arguments.begin(), {command, "memserver"});
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) Die("pipe2");
+    pid_ = fork();
+    if (pid_ == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that dies leaves no server behind
+      dup2(ends[1], STDOUT_FILENO);
+      execv(command, argv.data());
+      _exit(127);
+    }
+    if (pid_ < 0) Die("fork");
+    close(ends[1]);
+    char c = 0;
+    while (read(ends[0], &c, 1) == 1 && c != '\n') ready_ += c;
+    close(ends[0]);
+  }
+  ~ServerProcess() {
+    if (pid_ > 0) Kill(SIGKILL);
+  }
+  ServerProcess(const ServerProcess&) = delete;
+  ServerProcess& operator=(const ServerProcess&) = delete;
+
+  // A server on any free port of this machine, or (shm) under a name of this process' own.
+  static ServerProcess Tcp() { return ServerProcess({"--listen", "127.0.0.1:0"}); }
+  static ServerProcess Shm() {
+    return ServerProcess({"--fabric", "shm", "--listen", "test-" + std::to_string(getpid())});
+  }
+
+  // "ready: URL lends ..."; empty if it did not get that far.
+  const std::string& ready() const { return ready_; }
+  std::string url() const {
+    const size_t start = ready_.find("ready: ") == 0 ? 7 : ready_.size();
+    return ready_.substr(start, ready_.find(' ', start) - start);
+  }
+  // HOST:PORT.
+  std::string address() const { return url().substr(url().find("://") + 3); }
+
+  void Signal(int signal) const { kill(pid_, signal); }
+  // Signals, waits for the end and returns the wait status.
+  int Kill(int signal) {
+    Signal(signal);
+    return Wait();
+  }
+  int Wait() {
+    int status = 0;
+    waitpid(std::exchange(pid_, -1), &status, 0);
+    return status;
+  }
+
+ private:
+  [[noreturn]] static void Die(const char* why) {
+    std::perror(why);
+    std::abort();
+  }
+
+  pid_t pid_ = -1;
+  std::string ready_;
+};
+
+}  // namespace tandem::rdma

@@ -1,0 +1,101 @@
+#!/usr/bin/python3
+"""Tests `tandem memserver` from outside, and `tandem run` over it.
+
+Usage: memserver_test.py PATH_OF_TANDEM [unittest options]
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TANDEM = ""
+TEXT = "The cat saw the dog, and the dog saw the cat.\n"
+
+
+class MemserverTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="tandem-test-")
+        self.addCleanup(self.folder.cleanup)
+        self.environment = dict(os.environ, XDG_CACHE_HOME=os.path.join(self.folder.name, "cache"))
+        self.text = os.path.join(self.folder.name, "text")
+        with open(self.text, "w", encoding="ascii") as file:
+            file.write("".join(f"word{i} {TEXT}" for i in range(20000)))
+
+    def start(self, *arguments):
+        """A server, and the URL that it says."""
+        server = subprocess.Popen(
+            [TANDEM, "memserver", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, text=True, env=self.environment)
+        self.addCleanup(server.stdout.close)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        line = server.stdout.readline()
+        self.assertRegex(line, r"^ready: \S+ lends .* \(epoch [0-9a-f]{16}\)$")
+        return server, line.split()[1]
+
+    def tandem(self, *arguments):
+        return subprocess.run(
+            [TANDEM, *arguments], env=self.environment, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, timeout=300, check=False)
+
+    def word_count(self, fabric):
+        return self.tandem("run", "wordcount", "--input", self.text, "--local", "25%", "--fabric",
+                           fabric)
+
+    def test_word_count_has_the_same_answer_over_tcp_and_shm(self):
+        for arguments in (["--listen", "127.0.0.1:0"],
+                          ["--fabric", "shm", "--listen", f"command-{os.getpid()}"]):
+            server, url = self.start(*arguments)
+            result = self.word_count(url)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertIn("as all local", result.stdout)
+            self.assertIn(url, result.stdout)
+            server.send_signal(signal.SIGTERM)
+            self.assertEqual(server.wait(timeout=60), 0)
+
+    def test_a_server_that_is_not_there_is_named(self):
+        for url in ("tcp://127.0.0.1:1", "shm://nobody-is-there"):
+            result = self.word_count(url)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("tandem memserver", result.stderr)
+            self.assertEqual(result.stderr.count("\n"), 1)
+
+    def test_nonsense_is_refused_in_one_line(self):
+        for arguments in (["--fabric", "pigeon"], ["--listen", "nowhere"], ["--capacity", "much"],
+                          ["--slab", "1"], ["--slab", "2GiB"], ["--lease", "0"], ["--frobnicate"],
+                          ["--fabric", "shm", "--listen", "../x"],
+                          ["--secret-file", "/nonexistent"]):
+            result = self.tandem("memserver", *arguments)
+            self.assertEqual(result.returncode, 2, arguments)
+            self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+            self.assertEqual(result.stdout, "")
+        for url in ("tcp://", "tcp://x", "tcp://:1", "shm://a/b", "tcp://127.0.0.1:1,speed=9",
+                    "tcp://127.0.0.1:1,depth=0"):
+            result = self.word_count(url)
+            self.assertEqual(result.returncode, 2, url)
+            self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+
+    def test_beyond_this_machine_it_wants_a_secret(self):
+        result = self.tandem("memserver", "--listen", "0.0.0.0:0")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("--secret-file", result.stderr)
+
+    def test_the_secret_is_wanted_of_heaps(self):
+        secret = os.path.join(self.folder.name, "secret")
+        with open(secret, "w", encoding="ascii") as file:
+            file.write("open sesame\n")
+        _, url = self.start("--listen", "127.0.0.1:0", "--secret-file", secret)
+        refused = self.word_count(url)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("secret", refused.stderr)
+        self.environment["TANDEM_SECRET_FILE"] = secret
+        result = self.word_count(url)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+
+if __name__ == "__main__":
+    TANDEM = sys.argv.pop(1)
+    unittest.main()
