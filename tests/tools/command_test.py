@@ -16,12 +16,19 @@ import unittest
 
 TANDEM = ""
 TEXT = "The cat saw the dog, and the dog saw the cat.\n"
-WORKLOADS = ["wordcount", "binary-trees", "pointer-chase", "linked-lists", "kv"]
+WORKLOADS = ["wordcount", "binary-trees", "pointer-chase", "linked-lists", "kv",
+             "wordcount-combined", "inverted-index", "grep", "sort", "kmeans", "linear-regression",
+             "param-server", "tree-search", "pipeline"]
 TINY = {
     "binary-trees": ["--depth", "14"],
     "pointer-chase": ["--working-set", "4M"],
     "linked-lists": ["--length", "4096"],
     "kv": ["--records", "8192"],
+    "kmeans": ["--samples", "4000"],
+    "linear-regression": ["--samples", "4000"],
+    "param-server": ["--samples", "4000"],
+    "tree-search": ["--queens", "8"],
+    "pipeline": ["--blocks", "100"],
 }
 
 

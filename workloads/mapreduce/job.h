@@ -14,7 +14,6 @@
 #pragma once
 
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <map>
 #include <span>
@@ -30,12 +29,6 @@ namespace tandem::workloads::mapreduce {
 
 using Counters = std::map<std::string, uint64_t, std::less<>>;
 
-// Thrown by Context::Make and by the engine when the heap is full. Ends the job: do not catch it.
-class HeapExhausted : public std::exception {
- public:
-  const char* what() const noexcept override { return "the heap is full"; }
-};
-
 // Belongs to one worker's thread and one task.
 class Context {
  public:
@@ -45,7 +38,7 @@ class Context {
 
   Mutator& mutator() { return mutator_; }
 
-  // A managed object; never null.
+  // A managed object; never null. Throws HeapExhausted, which ends the job.
   template <typename T, typename... Args>
   T* Make(Args&&... args) {
     return Checked(MakeGarbageCollected<T>(mutator_, std::forward<Args>(args)...));

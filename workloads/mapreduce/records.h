@@ -12,29 +12,12 @@
 #pragma once
 
 #include <cstdint>
-#include <type_traits>
 
 #include "tandem/array.h"
+#include "workloads/any_value.h"
 #include "workloads/text.h"
 
 namespace tandem::workloads::mapreduce {
-
-// What all values are to the engine. No object is of this class itself.
-struct AnyValue : GarbageCollected<AnyValue> {};
-
-// The collector knows an object by its address alone, so a reference may forget its class.
-template <typename T>
-AnyValue* Forget(T* value) {
-  static_assert(std::is_base_of_v<GarbageCollected<T>, T>, "values are managed objects");
-  return reinterpret_cast<AnyValue*>(value);
-}
-
-// The other way. T must be what the value was made as.
-template <typename T>
-T* As(AnyValue* value) {
-  static_assert(std::is_base_of_v<GarbageCollected<T>, T>, "values are managed objects");
-  return reinterpret_cast<T*>(value);
-}
 
 struct Pair : GarbageCollected<Pair> {
   Pair(Text* k, AnyValue* v) : key(k), value(v) {}
