@@ -7,8 +7,6 @@
 #include <numeric>
 #include <stdexcept>
 
-#include "workloads/mapreduce/key_order.h"
-
 namespace tandem::workloads::mapreduce {
 
 namespace {
@@ -16,7 +14,7 @@ namespace {
 constexpr size_t kFirstPairs = 1024;
 constexpr size_t kFirstBuckets = 4096;
 // A pair, its key's header and its place in a run.
-constexpr uint64_t kPairBytes = 32 + 16 + 8;
+constexpr uint64_t kPairBytes = 32 + 16 + 8 + sizeof(KeyStamp);
 
 template <typename T>
 Array<T>* Doubled(Context& context, Array<T>* old) {
@@ -83,9 +81,7 @@ void MapBuffer::Add(std::string_view key, AnyValue* value, const Staged& staged)
   (*pairs_)[entries_.size()] = context_.Make<Pair>(text, value);
   const uint64_t bytes = kPairBytes + key.size() + staged.value_bytes;
   bytes_ += bytes;
-  entries_.push_back(
-      {KeyPrefix(key), staged.partition,
-       static_cast<uint32_t>(std::min<uint64_t>(bytes, std::numeric_limits<uint32_t>::max()))});
+  entries_.push_back({StampOf(key), staged.partition, bytes});
   if (bucket != nullptr && bucket->position_plus_1 == 0) {
     *bucket = {hash, static_cast<uint32_t>(entries_.size())};
   }
@@ -136,9 +132,10 @@ void MapBuffer::Spill() {
     const Entry& x = entries_[a];
     const Entry& y = entries_[b];
     if (x.partition != y.partition) return x.partition < y.partition;
-    if (x.prefix != y.prefix) return x.prefix < y.prefix;
     if (++compared % 4096 == 0) context_.mutator().Safepoint();
-    const int by_key = (*pairs_)[a]->key->view().compare((*pairs_)[b]->key->view());
+    const int by_key = Compare(x.stamp, y.stamp, [&] {
+      return (*pairs_)[a]->key->view().compare((*pairs_)[b]->key->view());
+    });
     return by_key != 0 ? by_key < 0 : a < b;
   });
   for (size_t begin = 0; begin < order.size();) {
@@ -149,8 +146,12 @@ void MapBuffer::Spill() {
       bytes += entries_[order[end]].bytes;
     }
     Pairs* sorted = context_.MakeArray<Member<Pair>>(end - begin);
-    for (size_t i = begin; i < end; ++i) (*sorted)[i - begin] = (*pairs_)[order[i]];
-    Append(context_.Make<Run>(sorted, bytes), first_slot_ + partition);
+    KeyStamps* stamps = context_.MakeArray<KeyStamp>(end - begin);
+    for (size_t i = begin; i < end; ++i) {
+      (*sorted)[i - begin] = (*pairs_)[order[i]];
+      (*stamps)[i - begin] = entries_[order[i]].stamp;
+    }
+    Append(context_.Make<Run>(sorted, stamps, bytes), first_slot_ + partition);
     begin = end;
   }
   pairs_ = context_.MakeArray<Member<Pair>>(kFirstPairs);

@@ -46,9 +46,9 @@ class MapBuffer {
   };
   // Of the pair with the same position.
   struct Entry {
-    uint64_t prefix;
+    KeyStamp stamp;
     uint32_t partition;
-    uint32_t bytes;
+    uint64_t bytes;
   };
   struct Bucket {
     uint32_t hash;

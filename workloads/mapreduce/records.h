@@ -4,6 +4,7 @@
 //     RunList -> RunList -> ...   in the order in which map made them
 //       Run          pairs sorted by key; equal keys in the order of their emission
 //         Pair -> key Text, value AnyValue
+//         KeyStamps    enough of each key to order most without fetching them
 //
 // Keys are byte strings and are ordered by their bytes. Values are objects of any managed class;
 // the engine sees them as AnyValue and never looks inside. A slot is written by the one map task of
@@ -15,6 +16,7 @@
 
 #include "tandem/array.h"
 #include "workloads/any_value.h"
+#include "workloads/mapreduce/key_stamp.h"
 #include "workloads/text.h"
 
 namespace tandem::workloads::mapreduce {
@@ -31,11 +33,17 @@ struct Pair : GarbageCollected<Pair> {
 
 using Pairs = Array<Member<Pair>>;
 
+using KeyStamps = Array<KeyStamp>;
+
 struct Run : GarbageCollected<Run> {
-  Run(Pairs* p, uint64_t b) : pairs(p), bytes(b) {}
-  void Trace(Visitor* visitor) const { visitor->Trace(pairs); }
+  Run(Pairs* p, KeyStamps* s, uint64_t b) : pairs(p), stamps(s), bytes(b) {}
+  void Trace(Visitor* visitor) const {
+    visitor->Trace(pairs);
+    visitor->Trace(stamps);
+  }
   Member<Pairs> pairs;
-  const uint64_t bytes;  // about what its objects take
+  Member<KeyStamps> stamps;  // of the keys of `pairs`; null if nobody will merge the run
+  const uint64_t bytes;      // about what its objects take
 };
 
 using Runs = Array<Member<Run>>;

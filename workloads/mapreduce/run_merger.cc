@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "workloads/mapreduce/key_order.h"
-
 namespace tandem::workloads::mapreduce {
 
 namespace {
@@ -15,7 +13,7 @@ constexpr size_t kLongKey = 512;
 
 RunMerger::RunMerger(Context& context, Runs* runs) : context_(context), runs_(runs) {
   for (size_t i = 0; i < runs->length(); ++i) {
-    if ((*runs)[i]->pairs->length() != 0) Push({0, static_cast<uint32_t>(i), 0});
+    if ((*runs)[i]->pairs->length() != 0) Push({{}, static_cast<uint32_t>(i), 0});
   }
 }
 
@@ -23,14 +21,17 @@ Text* RunMerger::KeyAt(const Cursor& cursor) const {
   return (*(*runs_)[cursor.run]->pairs)[cursor.at]->key;
 }
 
+int RunMerger::CompareKeys(const Cursor& a, const Cursor& b) const {
+  return Compare(a.stamp, b.stamp, [&] { return KeyAt(a)->view().compare(KeyAt(b)->view()); });
+}
+
 bool RunMerger::IsLater(const Cursor& a, const Cursor& b) const {
-  if (a.prefix != b.prefix) return a.prefix > b.prefix;
-  const int by_key = KeyAt(a)->view().compare(KeyAt(b)->view());
+  const int by_key = CompareKeys(a, b);
   return by_key != 0 ? by_key > 0 : a.run > b.run;
 }
 
 void RunMerger::Push(Cursor cursor) {
-  cursor.prefix = KeyPrefix(KeyAt(cursor)->view());
+  cursor.stamp = (*(*runs_)[cursor.run]->stamps)[cursor.at];
   cursors_.push_back(cursor);
   std::push_heap(cursors_.begin(), cursors_.end(),
                  [this](const Cursor& a, const Cursor& b) { return IsLater(a, b); });
@@ -42,21 +43,23 @@ bool RunMerger::NextKey() {
   extents_.clear();
   context_.mutator().Safepoint();
   if (cursors_.empty()) return false;
-  key_ = KeyAt(cursors_.front());
-  const uint64_t prefix = cursors_.front().prefix;
-  while (!cursors_.empty() && cursors_.front().prefix == prefix &&
-         KeyAt(cursors_.front())->view() == key_->view()) {
+  const Cursor first = cursors_.front();
+  key_ = KeyAt(first);
+  while (!cursors_.empty() && CompareKeys(cursors_.front(), first) == 0) {
     std::pop_heap(cursors_.begin(), cursors_.end(),
                   [this](const Cursor& a, const Cursor& b) { return IsLater(a, b); });
     Cursor cursor = cursors_.back();
     cursors_.pop_back();
-    Pairs* pairs = (*runs_)[cursor.run]->pairs;
+    Run& run = *(*runs_)[cursor.run];
+    KeyStamps& stamps = *run.stamps;
     const size_t begin = cursor.at;
-    while (++cursor.at < pairs->length() && KeyAt(cursor)->view() == key_->view()) {
+    while (++cursor.at < stamps.length()) {
+      cursor.stamp = stamps[cursor.at];
+      if (CompareKeys(cursor, first) != 0) break;
       if (cursor.at % 1024 == 0) context_.mutator().Safepoint();
     }
-    extents_.push_back({pairs, begin, cursor.at});
-    if (cursor.at < pairs->length()) {
+    extents_.push_back({run.pairs, begin, cursor.at});
+    if (cursor.at < stamps.length()) {
       Push(cursor);
     } else {
       through_.push_back(cursor.run);
@@ -73,17 +76,19 @@ Run* MergeRuns(Context& context, Runs* runs) {
     bytes += (*runs)[i]->bytes;
   }
   Pairs* merged = context.MakeArray<Member<Pair>>(length);
+  KeyStamps* stamps = context.MakeArray<KeyStamp>(length);
   RunMerger merger(context, runs);
   for (size_t at = 0; merger.NextKey();) {
     std::string_view view = merger.key()->view();
     Text* key = view.size() < kLongKey ? context.MakeText(view) : merger.key();
     for (const Values::Extent& extent : merger.extents()) {
       for (size_t i = extent.begin; i < extent.end; ++i) {
+        (*stamps)[at] = StampOf(view);
         (*merged)[at++] = context.Make<Pair>(key, (*extent.pairs)[i]->value.Get());
       }
     }
   }
-  return context.Make<Run>(merged, bytes);
+  return context.Make<Run>(merged, stamps, bytes);
 }
 
 }  // namespace tandem::workloads::mapreduce

@@ -27,12 +27,13 @@ class RunMerger {
 
  private:
   struct Cursor {
-    uint64_t prefix;
+    KeyStamp stamp;
     uint32_t run;
     size_t at;
   };
 
   Text* KeyAt(const Cursor& cursor) const;
+  int CompareKeys(const Cursor& a, const Cursor& b) const;
   bool IsLater(const Cursor& a, const Cursor& b) const;
   void Push(Cursor cursor);
 

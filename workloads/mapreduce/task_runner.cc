@@ -98,7 +98,7 @@ class ListReduceContext final : public ReduceContext {
   Run* Finish() {
     Pairs* exact = MakeArray<Member<Pair>>(kept_);
     for (size_t i = 0; i < kept_; ++i) (*exact)[i] = (*pairs_)[i];
-    return Make<Run>(exact, 0u);
+    return Make<Run>(exact, nullptr, 0u);
   }
 
  private:

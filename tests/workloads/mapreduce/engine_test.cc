@@ -192,6 +192,31 @@ TEST_F(EngineTest, KeysOfAMebibyteThatDifferAtTheirEndAreDifferent) {
                                     std::pair(common + 'c', 2)));
 }
 
+TEST_F(EngineTest, KeysAreOrderedByAllOfTheirBytes) {
+  // Around the 8 bytes that a stamp has, with zeros, and above 127.
+  std::vector<std::string> keys = {"", std::string(1, 0), "a", "b", "\xff", "1234567"};
+  for (const std::string key : {"1234567", "12345678", "123456789"}) {
+    keys.push_back(key + std::string(1, 0));
+    keys.push_back(key + std::string("\xff"));
+    keys.push_back(key + std::string(2, 0));
+  }
+  std::string text;
+  for (int i = 0; i < 4; ++i) {
+    for (const std::string& key : keys) text += key + "\n";
+  }
+  std::vector<std::pair<std::string, uint64_t>> expected;
+  for (const std::string& key : keys) expected.emplace_back(key, 4);
+  std::sort(expected.begin(), expected.end());
+  const LineInput input(text, 3);
+  for (const bool combine : {false, true}) {
+    Job job = WordCountJob(input, 1, combine);
+    job.map = [](MapContext& context, const Record& record) {
+      context.Emit(record.bytes, context.Make<Number>(1u));
+    };
+    EXPECT_EQ(Run(job), expected);
+  }
+}
+
 TEST_F(EngineTest, ValuesLargerThanLocalMemoryPassThrough) {
   options_.local_bytes = uint64_t{1} << 20;
   const LineInput input("a\nb\na\n", 3);
