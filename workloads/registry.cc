@@ -2,7 +2,8 @@
 
 namespace tandem::workloads {
 
-// Each is in the file of its name. To add one: declare its maker here, and list it below.
+// Each is in the file of its name, here or in the directory of its engine. To add one: declare its
+// maker here, and list it below.
 std::unique_ptr<Workload> MakeWordCount();
 std::unique_ptr<Workload> MakeBinaryTrees();
 std::unique_ptr<Workload> MakePointerChase();
@@ -11,12 +12,23 @@ std::unique_ptr<Workload> MakeKeyValueStore();
 std::unique_ptr<Workload> MakeGraph();
 std::unique_ptr<Workload> MakeGcBench();
 std::unique_ptr<Workload> MakeSplay();
+std::unique_ptr<Workload> MakeCombinedWordCount();
+std::unique_ptr<Workload> MakeInvertedIndex();
+std::unique_ptr<Workload> MakeGrep();
+std::unique_ptr<Workload> MakeSort();
+std::unique_ptr<Workload> MakeKMeans();
+std::unique_ptr<Workload> MakeLinearRegression();
+std::unique_ptr<Workload> MakeParamServer();
+std::unique_ptr<Workload> MakeTreeSearch();
+std::unique_ptr<Workload> MakePipeline();
 
 namespace {
 
 constexpr std::unique_ptr<Workload> (*kMakers[])() = {
-    MakeWordCount,     MakeBinaryTrees, MakePointerChase, MakeLinkedLists,
-    MakeKeyValueStore, MakeGraph,       MakeGcBench,      MakeSplay,
+    MakeWordCount,  MakeBinaryTrees, MakePointerChase, MakeLinkedLists,       MakeKeyValueStore,
+    MakeGraph,      MakeGcBench,     MakeSplay,        MakeCombinedWordCount, MakeInvertedIndex,
+    MakeGrep,       MakeSort,        MakeKMeans,       MakeLinearRegression,  MakeParamServer,
+    MakeTreeSearch, MakePipeline,
 };
 
 }  // namespace

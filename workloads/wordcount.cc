@@ -2,14 +2,9 @@
 //
 // The text itself is native memory, as a file in the page cache would be. Map keeps a few objects
 // for every word of it until reduce comes for them, so the heap grows to many times the text.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <iterator>
 #include <memory>
 #include <queue>
@@ -18,6 +13,7 @@
 #include <vector>
 
 #include "tandem/persistent.h"
+#include "workloads/output_file.h"
 #include "workloads/tasks.h"
 #include "workloads/text_source.h"
 #include "workloads/wordcount_map.h"
@@ -82,7 +78,8 @@ class WordCount : public Workload {
         "Cut or enlarge the text to so many bytes (default: files as they are, a corpus by scale)",
         &size_, 1, uint64_t{1} << 40);
     options().AddCount("partitions", "Partitions to group words in", &partitions_, 1, 4096);
-    options().AddOutputFile("output", "File to write the counts to, as `uniq -c` does", &output_);
+    options().AddOutputFile("output", "File to write the counts to, as `uniq -c` does",
+                            &output_.path);
   }
 
   void SetScale(Scale scale) override {
@@ -92,7 +89,7 @@ class WordCount : public Workload {
   }
 
   Status Prepare(Progress& progress) override {
-    if (Status status = CheckOutput(); !status.ok()) return status;
+    if (Status status = output_.Check(); !status.ok()) return status;
     source_.bytes = size_ == 0 && source_.files.empty() ? preset_size_ : size_;
     source_.seed = seed_;
     StatusOr<std::string> text = ReadText(source_, progress);
@@ -129,29 +126,9 @@ class WordCount : public Workload {
     return fmt::format("{:016x}", HashBytes(lines_));
   }
 
-  Status WriteOutput() override {
-    if (output_.empty()) return Status::Ok();
-    std::FILE* file = std::fopen(output_.c_str(), "we");
-    if (file == nullptr) return OutputError();
-    const bool written = std::fwrite(lines_.data(), 1, lines_.size(), file) == lines_.size();
-    if (std::fclose(file) != 0 || !written) return OutputError();
-    return Status::Ok();
-  }
+  Status WriteOutput() override { return output_.Write(lines_); }
 
  private:
-  Status OutputError() const {
-    return Status::Io(fmt::format("cannot write {}: {}", output_, std::strerror(errno)));
-  }
-
-  // Says so before the work if its result could not be written.
-  Status CheckOutput() const {
-    if (output_.empty()) return Status::Ok();
-    const int fd = open(output_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0) return OutputError();
-    close(fd);
-    return Status::Ok();
-  }
-
   Status MeasureWords() {
     words_ = key_bytes_ = largest_split_token_bytes_ = 0;
     for (const std::string_view split : splits_) {
@@ -202,7 +179,7 @@ class WordCount : public Workload {
   uint64_t size_ = 0;  // 0: as the preset or the files have it
   uint64_t preset_size_ = 0;
   uint64_t partitions_ = 16;
-  std::string output_;
+  OutputFile output_;
 
   // Set by Prepare().
   std::string text_;

@@ -18,7 +18,7 @@ def main():
     directory.mkdir(parents=True, exist_ok=True)
     for name, code in BLOCK.findall(pathlib.Path(sys.argv[1]).read_text()):
         file = directory / name
-        text = "#pragma once\n" + code
+        text = "#pragma once\n" + code if name.endswith(".h") else code
         if not file.exists() or file.read_text() != text:
             file.write_text(text)
 

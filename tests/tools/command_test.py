@@ -17,7 +17,9 @@ import unittest
 TANDEM = ""
 TEXT = "The cat saw the dog, and the dog saw the cat.\n"
 WORKLOADS = ["wordcount", "binary-trees", "pointer-chase", "linked-lists", "kv", "graph",
-             "gcbench", "splay"]
+             "gcbench", "splay",
+             "wordcount-combined", "inverted-index", "grep", "sort", "kmeans", "linear-regression",
+             "param-server", "tree-search", "pipeline"]
 TINY = {
     "binary-trees": ["--depth", "14"],
     "pointer-chase": ["--working-set", "4M"],
@@ -26,6 +28,11 @@ TINY = {
     "gcbench": ["--depth", "10"],
     "splay": ["--nodes", "400"],
     "graph": ["--vertices", "1024"],
+    "kmeans": ["--samples", "4000"],
+    "linear-regression": ["--samples", "4000"],
+    "param-server": ["--samples", "4000"],
+    "tree-search": ["--queens", "8"],
+    "pipeline": ["--blocks", "100"],
 }
 
 

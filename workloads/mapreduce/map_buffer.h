@@ -1,0 +1,81 @@
+// MapBuffer: what one map task has emitted and not yet made a sorted run of.
+//
+// The emissions of a record are staged until it is done, so that a record that fails leaves
+// nothing. With a combiner there is at most one pair a key and run.
+//
+// Lives on the stack of the worker's thread, where the collector finds what it refers to. Native
+// are only positions and copies of keys that are staged.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "workloads/mapreduce/job.h"
+
+namespace tandem::workloads::mapreduce {
+
+class MapBuffer {
+ public:
+  // The slots of the task's split begin at `first_slot`. Throws HeapExhausted, as all of these do.
+  MapBuffer(Context& context, const Job& job, Shuffle* shuffle, size_t first_slot);
+  MapBuffer(const MapBuffer&) = delete;
+  MapBuffer& operator=(const MapBuffer&) = delete;
+
+  // A pair of the current record. Throws what the user's partition throws.
+  void Stage(std::string_view key, AnyValue* value, uint64_t value_bytes);
+
+  // Ends the record: its pairs count, or do not.
+  void Commit();
+  void Drop();
+
+  // Makes a run for each partition of what is in the buffer, and puts it behind those that are in
+  // the slots already. Empties the buffer.
+  void Spill();
+
+  uint64_t pairs_in() const { return pairs_in_; }
+  uint64_t spills() const { return spills_; }
+
+ private:
+  struct Staged {
+    size_t key_at;
+    size_t key_length;
+    uint64_t value_bytes;
+    uint32_t partition;
+  };
+  // Of the pair with the same position.
+  struct Entry {
+    KeyStamp stamp;
+    uint32_t partition;
+    uint64_t bytes;
+  };
+  struct Bucket {
+    uint32_t hash;
+    uint32_t position_plus_1;  // 0: empty
+  };
+
+  void Add(std::string_view key, AnyValue* value, const Staged& staged);
+  bool Combine(std::string_view key, AnyValue* value, Bucket& bucket);
+  Bucket& Find(std::string_view key, uint32_t hash);
+  void GrowTable();
+  void Append(Run* run, size_t slot);
+
+  Context& context_;
+  const Job& job_;
+  Shuffle* const shuffle_;
+  const size_t first_slot_;
+
+  std::string staged_keys_;
+  std::vector<Staged> staged_;
+  Array<Member<AnyValue>>* staged_values_;
+
+  Pairs* pairs_;
+  std::vector<Entry> entries_;
+  std::vector<Bucket> table_;  // a power of two; empty without a combiner
+  uint64_t bytes_ = 0;
+  uint64_t pairs_in_ = 0;
+  uint64_t spills_ = 0;
+};
+
+}  // namespace tandem::workloads::mapreduce
