@@ -30,8 +30,8 @@ TINY = {
     "graph": ["--vertices", "1024"],
     "kmeans": ["--samples", "4000"],
     "linear-regression": ["--samples", "4000"],
-    "param-server": ["--samples", "4000"],
-    "tree-search": ["--queens", "8"],
+    "param-server": ["--samples", "16000"],
+    "tree-search": ["--queens", "11"],
     "pipeline": ["--blocks", "100"],
 }
 

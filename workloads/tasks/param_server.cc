@@ -93,7 +93,7 @@ class ParamServer : public TaskWorkload {
   }
 
   void SetScale(Scale scale) override {
-    samples_ = scale == Scale::kTiny ? 4'000 : scale == Scale::kSmall ? 100'000 : 1'000'000;
+    samples_ = scale == Scale::kTiny ? 16'000 : scale == Scale::kSmall ? 100'000 : 1'000'000;
   }
 
   Status Prepare(Progress&) override { return output_.Check(); }

@@ -130,7 +130,7 @@ class TreeSearch : public TaskWorkload {
   }
 
   void SetScale(Scale scale) override {
-    queens_ = scale == Scale::kTiny ? 9 : scale == Scale::kSmall ? 11 : 12;
+    queens_ = scale == Scale::kTiny ? 11 : scale == Scale::kSmall ? 12 : 13;
   }
 
   Status Prepare(Progress&) override {
