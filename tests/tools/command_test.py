@@ -79,7 +79,7 @@ class CommandTest(unittest.TestCase):
     # Help, version, list.
 
     def test_help_at_every_level_has_an_example(self):
-        for level in ([], ["run"], ["list"], *(["run", name] for name in WORKLOADS)):
+        for level in ([], ["run"], ["simulate"], ["list"], *(["run", name] for name in WORKLOADS)):
             result = self.tandem(*level, "--help")
             self.assertEqual((result.returncode, result.stderr), (0, ""))
             self.assertIn("Example: tandem ", result.stdout)
@@ -104,8 +104,8 @@ class CommandTest(unittest.TestCase):
 
     def test_unknown_names_are_answered_with_the_valid_ones(self):
         for expected, arguments in (
-                ("valid are run, list", []),
-                ("valid are run, list", ["fly"]),
+                ("valid are run, simulate, list", []),
+                ("valid are run, simulate, list", ["fly"]),
                 ("linked-lists", ["run"]),
                 ("linked-lists", ["run", "fly"]),
                 ("linked-lists", ["run", "--local", "25%", "wordcount"]),
