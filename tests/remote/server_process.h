@@ -69,6 +69,12 @@ class ServerProcess {
   std::string address() const { return url().substr(url().find("://") + 3); }
 
   void Signal(int signal) const { kill(pid_, signal); }
+  // Returns when all of its threads have come to a halt: the signal alone takes effect later.
+  void Stop() const {
+    Signal(SIGSTOP);
+    int status = 0;
+    waitpid(pid_, &status, WUNTRACED);
+  }
   // Signals, waits for the end and returns the wait status.
   int Kill(int signal) {
     Signal(signal);
