@@ -16,10 +16,11 @@ StatusOr<RunResult> RunOnHeap(Workload& workload, const HeapOptions& options, Pr
     if (!checksum.ok()) return checksum.status();
     result.checksum = std::move(*checksum);
     result.seconds = session.seconds();
+    result.counters = std::move(session.counters());
   }
   result.seconds.try_emplace("build", 0);
   result.seconds.try_emplace("measured", 0);
-  result.counters = (*heap)->Counters();
+  result.counters.merge((*heap)->Counters());
   result.memory = (*heap)->Memory();
   return result;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -27,11 +28,16 @@ class Session {
   // Wall time by phase, of the phases that have ended.
   const std::map<std::string, double>& seconds() const { return seconds_; }
 
+  // What the workload has counted or measured itself; reported beside the heap's counters. A name
+  // begins with the workload's.
+  std::map<std::string, uint64_t>& counters() { return counters_; }
+
  private:
   friend class Phase;
   Mutator& mutator_;
   Progress& progress_;
   std::map<std::string, double> seconds_;
+  std::map<std::string, uint64_t> counters_;
 };
 
 // A phase lasts as long as this object. Phases may nest: `measured` around `map` and `reduce`.
