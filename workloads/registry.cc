@@ -11,12 +11,13 @@ std::unique_ptr<Workload> MakeKeyValueStore();
 std::unique_ptr<Workload> MakeGraph();
 std::unique_ptr<Workload> MakeGcBench();
 std::unique_ptr<Workload> MakeSplay();
+std::unique_ptr<Workload> MakeCache();
 
 namespace {
 
 constexpr std::unique_ptr<Workload> (*kMakers[])() = {
-    MakeWordCount,     MakeBinaryTrees, MakePointerChase, MakeLinkedLists,
-    MakeKeyValueStore, MakeGraph,       MakeGcBench,      MakeSplay,
+    MakeWordCount, MakeBinaryTrees, MakePointerChase, MakeLinkedLists, MakeKeyValueStore,
+    MakeGraph,     MakeGcBench,     MakeSplay,        MakeCache,
 };
 
 }  // namespace

@@ -17,12 +17,13 @@ import unittest
 TANDEM = ""
 TEXT = "The cat saw the dog, and the dog saw the cat.\n"
 WORKLOADS = ["wordcount", "binary-trees", "pointer-chase", "linked-lists", "kv", "graph",
-             "gcbench", "splay"]
+             "gcbench", "splay", "cache"]
 TINY = {
     "binary-trees": ["--depth", "14"],
     "pointer-chase": ["--working-set", "4M"],
     "linked-lists": ["--length", "4096"],
     "kv": ["--records", "8192"],
+    "cache": ["--entries", "4096"],
     "gcbench": ["--depth", "10"],
     "splay": ["--nodes", "400"],
     "graph": ["--vertices", "1024"],
