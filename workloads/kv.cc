@@ -7,15 +7,20 @@
 // at the end.
 #include <fmt/format.h>
 
+#include <array>
 #include <atomic>
+#include <iterator>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tandem/array.h"
 #include "tandem/persistent.h"
 #include "workloads/kv_store.h"
 #include "workloads/kv_trace.h"
+#include "workloads/latency.h"
 #include "workloads/random.h"
 #include "workloads/tasks.h"
 #include "workloads/workload.h"
@@ -27,6 +32,18 @@ namespace {
 constexpr uint64_t kOperationsPerSafepoint = 1024;
 
 using KvShards = Array<Member<KvShard>>;
+
+constexpr std::pair<KvAction, const char*> kMeasuredActions[] = {
+    {KvAction::kRead, "kv.read"},
+    {KvAction::kUpdate, "kv.update"},
+    {KvAction::kInsert, "kv.insert"},
+    {KvAction::kScan, "kv.scan"},
+    {KvAction::kReadModifyWrite, "kv.read_modify_write"},
+    {KvAction::kDrop, "kv.drop"},
+};
+
+// By action.
+using KvLatencies = std::array<LatencyHistogram, std::size(kMeasuredActions)>;
 
 // One thread's work on its shards.
 class Worker {
@@ -71,7 +88,7 @@ class Worker {
 
   // Returns the value's hash. A key that is missing changes the sum too: none ever should be.
   uint64_t Read(KvEntry* entry, uint64_t place) {
-    const uint64_t hash = entry == nullptr ? 0 : HashBytes(entry->value->view());
+    const uint64_t hash = entry == nullptr ? 0 : entry->value->Hash();
     sum_ += Mix(hash ^ Mix(place));
     return hash;
   }
@@ -91,7 +108,7 @@ class Worker {
     uint64_t hash = 0;
     for (const auto* node = shard.index()->Seek(from.number()); node != nullptr && length > 0;
          node = node->next(), --length) {
-      hash = Mix(hash ^ HashBytes(node->entry()->value->view()));
+      hash = Mix(hash ^ node->entry()->value->Hash());
     }
     sum_ += Mix(hash ^ Mix(place));
   }
@@ -141,11 +158,11 @@ class KeyValueStore : public Workload {
   }
 
   uint64_t LiveBytes() const override {
-    const uint64_t mean_value = ObjectBytes(sizeof(KvValue) + (sizes_.min + sizes_.max) / 2);
+    const uint64_t mean_value = MeanKvValueBytes(sizes_);
     uint64_t record =
         ObjectBytes(sizeof(Text) + KvKey::kLength) + ObjectBytes(sizeof(KvEntry)) + mean_value;
     if (KvMixScans(mix_)) record += ObjectBytes(KvOrderedIndex::kMeanNodeBytes);
-    return records_ * record +
+    return WithHoles(records_ * record) +
            kKvShards * KvShard::BucketsFor(records_ / kKvShards) * sizeof(Member<KvEntry>);
   }
 
@@ -193,22 +210,33 @@ class KeyValueStore : public Workload {
   // Returns the sum of what was read.
   StatusOr<uint64_t> PerformAll(Session& session, const KvShards& shards) const {
     std::atomic<uint64_t> sum{0};
+    std::mutex mutex;
+    const auto latencies = std::make_unique<KvLatencies>();
     const Status status =
         RunTasks(session.mutator(), threads_, threads_, [&](Mutator& mutator, size_t task) {
           Worker worker(mutator, shards, sizes_);
           uint64_t done = 0;
+          const auto own = std::make_unique<KvLatencies>();
+          LapClock clock;
           for (size_t i = 0; i < trace_.size(); ++i) {
             if (trace_[i].shard % threads_ != task) continue;
             if (!worker.Perform(trace_[i], i + 1)) return HeapFull("making a value or a record");
+            (*own)[static_cast<size_t>(trace_[i].action)].Record(clock.Lap());
             if (++done % kOperationsPerSafepoint != 0) continue;
             session.progress().Advance(kOperationsPerSafepoint);
             mutator.Safepoint();
           }
           // Relaxed: RunTasks makes it visible.
           sum.fetch_add(worker.sum(), std::memory_order_relaxed);
+          std::lock_guard lock(mutex);
+          for (size_t i = 0; i < own->size(); ++i) (*latencies)[i].Merge((*own)[i]);
           return Status::Ok();
         });
     if (!status.ok()) return status;
+    for (const auto& [action, name] : kMeasuredActions) {
+      const LatencyHistogram& latency = (*latencies)[static_cast<size_t>(action)];
+      if (latency.Count() != 0) latency.AddTo(name, session.counters());
+    }
     return sum.load();
   }
 
@@ -221,7 +249,7 @@ class KeyValueStore : public Workload {
     for (uint64_t i = 1; i <= records_; ++i) {
       const KvKey key(oldest + i - 1);
       const KvEntry* entry = shards[key.shard()]->Find(key);
-      hash = Mix(hash ^ (entry == nullptr ? i : HashBytes(entry->value->view())));
+      hash = Mix(hash ^ (entry == nullptr ? i : entry->value->Hash()));
       if (i % kOperationsPerSafepoint != 0) continue;
       session.progress().Advance(kOperationsPerSafepoint);
       session.mutator().Safepoint();

@@ -1,4 +1,4 @@
-// What the key-value store is made of: keys, values, and entries that tie them together.
+// What the key-value store is made of: keys, and entries that tie them to values.
 #pragma once
 
 #include <array>
@@ -9,6 +9,7 @@
 #include "tandem/allocation.h"
 #include "tandem/member.h"
 #include "workloads/kv_trace.h"
+#include "workloads/kv_value.h"
 #include "workloads/random.h"
 #include "workloads/text.h"
 
@@ -37,42 +38,6 @@ class KvKey {
   uint64_t number_;
   std::array<char, kLength> chars_;
   uint32_t hash_;
-};
-
-// How long values are: any number of bytes from `min` to `max` equally often.
-struct KvValueSizes {
-  uint64_t min;
-  uint64_t max;
-  uint64_t Of(uint64_t stamp) const { return min + Random(stamp).Below(max - min + 1); }
-};
-
-// Writes the `bytes` bytes of the value with that stamp, which are random.
-inline void FillKvValue(char* to, size_t bytes, uint64_t stamp) {
-  Random random(stamp + 1);
-  for (; bytes >= 8; bytes -= 8, to += 8) {
-    const uint64_t word = random.Next();
-    std::memcpy(to, &word, 8);
-  }
-  const uint64_t word = random.Next();
-  std::memcpy(to, &word, bytes);
-}
-
-// Bytes that never change; they follow the object itself, in one piece. As Text, but for the hash.
-class KvValue : public GarbageCollected<KvValue> {
- public:
-  // Null: the heap is full.
-  static KvValue* Make(Mutator& mutator, uint64_t bytes, uint64_t stamp) {
-    return MakeGarbageCollected<KvValue>(mutator, AdditionalBytes{bytes}, bytes, stamp);
-  }
-
-  KvValue(uint64_t bytes, uint64_t stamp) : length_(bytes) {
-    FillKvValue(reinterpret_cast<char*>(this + 1), bytes, stamp);
-  }
-
-  std::string_view view() const { return {reinterpret_cast<const char*>(this + 1), length_}; }
-
- private:
-  const uint64_t length_;
 };
 
 struct KvEntry : GarbageCollected<KvEntry> {

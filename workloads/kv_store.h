@@ -1,8 +1,8 @@
 // KvShard: one part of a key-value store on the managed heap: a hash table with chained entries,
 // and on request an ordered index of the same entries.
 //
-// Keys and values are leaf objects of their own. A value is never changed: an update makes another
-// one and leaves the old one to the collector. The table does not grow; it is made for the number
+// Keys and values are objects of their own. A value is never changed: an update makes another one
+// and leaves the old one to the collector. The table does not grow; it is made for the number
 // of records that the store keeps. A shard belongs to one thread at a time.
 #pragma once
 

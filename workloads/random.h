@@ -46,17 +46,32 @@ inline std::vector<uint32_t> RandomCycle(uint32_t count, uint64_t seed) {
   return successor;
 }
 
-inline uint64_t HashBytes(std::string_view bytes) {
-  uint64_t hash = Mix(bytes.size() + 1);
-  while (bytes.size() >= 8) {
+// HashBytes of bytes that lie in several parts. All parts but the last must be whole words of 8.
+class ByteHasher {
+ public:
+  // Of so many bytes in all.
+  explicit ByteHasher(size_t bytes) : hash_(Mix(bytes + 1)) {}
+
+  void Add(std::string_view part) {
     uint64_t word;
-    std::memcpy(&word, bytes.data(), 8);
-    hash = Mix(hash ^ word);
-    bytes.remove_prefix(8);
+    for (; part.size() >= sizeof word; part.remove_prefix(sizeof word)) {
+      std::memcpy(&word, part.data(), sizeof word);
+      hash_ = Mix(hash_ ^ word);
+    }
+    if (!part.empty()) std::memcpy(&rest_, part.data(), part.size());
   }
-  uint64_t rest = 0;
-  if (!bytes.empty()) std::memcpy(&rest, bytes.data(), bytes.size());
-  return Mix(hash ^ rest);
+
+  uint64_t Get() const { return Mix(hash_ ^ rest_); }
+
+ private:
+  uint64_t hash_;
+  uint64_t rest_ = 0;
+};
+
+inline uint64_t HashBytes(std::string_view bytes) {
+  ByteHasher hasher(bytes.size());
+  hasher.Add(bytes);
+  return hasher.Get();
 }
 
 }  // namespace tandem::workloads

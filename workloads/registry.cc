@@ -12,6 +12,7 @@ std::unique_ptr<Workload> MakeKeyValueStore();
 std::unique_ptr<Workload> MakeGraph();
 std::unique_ptr<Workload> MakeGcBench();
 std::unique_ptr<Workload> MakeSplay();
+std::unique_ptr<Workload> MakeCache();
 std::unique_ptr<Workload> MakeCombinedWordCount();
 std::unique_ptr<Workload> MakeInvertedIndex();
 std::unique_ptr<Workload> MakeGrep();
@@ -25,10 +26,10 @@ std::unique_ptr<Workload> MakePipeline();
 namespace {
 
 constexpr std::unique_ptr<Workload> (*kMakers[])() = {
-    MakeWordCount,  MakeBinaryTrees, MakePointerChase, MakeLinkedLists,       MakeKeyValueStore,
-    MakeGraph,      MakeGcBench,     MakeSplay,        MakeCombinedWordCount, MakeInvertedIndex,
-    MakeGrep,       MakeSort,        MakeKMeans,       MakeLinearRegression,  MakeParamServer,
-    MakeTreeSearch, MakePipeline,
+    MakeWordCount,     MakeBinaryTrees, MakePointerChase, MakeLinkedLists, MakeKeyValueStore,
+    MakeGraph,         MakeGcBench,     MakeSplay,        MakeCache,       MakeCombinedWordCount,
+    MakeInvertedIndex, MakeGrep,        MakeSort,         MakeKMeans,      MakeLinearRegression,
+    MakeParamServer,   MakeTreeSearch,  MakePipeline,
 };
 
 }  // namespace

@@ -16,7 +16,7 @@ StatusOr<RunResult> RunOnHeap(Workload& workload, const HeapOptions& options, Pr
     if (!checksum.ok()) return checksum.status();
     result.checksum = std::move(*checksum);
     result.seconds = session.seconds();
-    result.counters = session.counters();
+    result.counters = std::move(session.counters());
   }
   result.seconds.try_emplace("build", 0);
   result.seconds.try_emplace("measured", 0);

@@ -16,8 +16,8 @@ namespace tandem::workloads {
 
 struct RunResult {
   std::string checksum;
-  std::map<std::string, double> seconds;  // by phase; `build` and `measured` are always there
-  std::map<std::string, uint64_t> counters;
+  std::map<std::string, double> seconds;     // by phase; `build` and `measured` are always there
+  std::map<std::string, uint64_t> counters;  // the heap's and the workload's
   HeapMemory memory;
 };
 

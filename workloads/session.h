@@ -28,9 +28,10 @@ class Session {
   // Wall time by phase, of the phases that have ended.
   const std::map<std::string, double>& seconds() const { return seconds_; }
 
-  // What the workload itself counts; part of the run's counters, as `app.NAME`.
+  // What the workload has counted or measured itself; reported beside the heap's counters. A name
+  // begins with the workload's, or with `app.` (Count).
   void Count(const std::string& name, uint64_t n) { counters_["app." + name] += n; }
-  const std::map<std::string, uint64_t>& counters() const { return counters_; }
+  std::map<std::string, uint64_t>& counters() { return counters_; }
 
  private:
   friend class Phase;

@@ -22,6 +22,7 @@
 #include <utility>
 
 #include "tandem/status.h"
+#include "workloads/object_bytes.h"
 #include "workloads/options.h"
 #include "workloads/session.h"
 
@@ -46,8 +47,8 @@ class Workload {
 
   virtual Status Prepare(Progress& progress) = 0;
 
-  // After Prepare(): about how many bytes of objects are live at once, at most. The default heap
-  // is twice that.
+  // After Prepare(): about how many bytes of objects are live at once, at most (ObjectBytes). The
+  // default heap is twice that.
   virtual uint64_t LiveBytes() const = 0;
 
   // After Prepare(): a hash of what was read; 0 if nothing was.
@@ -64,9 +65,6 @@ class Workload {
     options_.AddCount("threads", "Threads of the application", &threads_, 1, 256);
     options_.AddCount("seed", "Seed of everything that is random", &seed_, 0, UINT64_MAX);
   }
-
-  // What a managed object with so many bytes of fields takes up; to estimate LiveBytes() with.
-  static constexpr uint64_t ObjectBytes(uint64_t payload) { return (payload + 8 + 15) / 16 * 16; }
 
   // What to return when an allocation returned null.
   static Status HeapFull(std::string_view doing) {

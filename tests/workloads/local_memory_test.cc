@@ -39,6 +39,7 @@ const Case kCases[] = {
     {"closure", "graph", {{"algorithm", {"closure"}}}},
     {"gcbench", "gcbench", {{"threads", {"2"}}}},
     {"splay", "splay", {}},
+    {"cache", "cache", {{"threads", {"2"}}}},
 };
 
 // A tiny workload, prepared, and what it comes to with everything local.
