@@ -63,24 +63,9 @@ sigset_t EndingSignals() {
   return set;
 }
 
-// A library may have set handlers while it was loaded: libfabric's psm3 does, which write files
-// into the working folder when the process dies.
-void DropHandlersOfLibraries() {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // theirs are wanted
-  for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGABRT, SIGFPE}) {
-    struct sigaction action {};
-    if (sigaction(signal, nullptr, &action) != 0 || action.sa_handler == SIG_IGN) continue;
-    action = {};
-    action.sa_handler = SIG_DFL;
-    sigaction(signal, &action, nullptr);
-  }
-#endif
-}
-
 }  // namespace
 
 void PrepareProcess() {
-  DropHandlersOfLibraries();
   // Read-only: writing to a stream that was closed shall still fail.
   for (int fd = 0; fd <= STDERR_FILENO; ++fd) {
     if (fcntl(fd, F_GETFD) < 0) (void)open("/dev/null", O_RDONLY);

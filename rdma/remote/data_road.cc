@@ -115,7 +115,7 @@ class MessageRoad final : public DataRoad {
     if (!info.ok()) return info.status();
     info_ = std::move(*info);
     fid_fabric* fabric = nullptr;
-    if (int r = fi_fabric(info_->fabric_attr, &fabric, nullptr); r != 0) {
+    if (int r = Ofi().fabric(info_->fabric_attr, &fabric, nullptr); r != 0) {
       return OfiError("opening the fabric", r);
     }
     fabric_.reset(fabric);
@@ -311,7 +311,7 @@ class SharedMemoryRoad final : public DataRoad {
     if (!info.ok()) return info.status();
     info_ = std::move(*info);
     fid_fabric* fabric = nullptr;
-    if (int r = fi_fabric(info_->fabric_attr, &fabric, nullptr); r != 0) {
+    if (int r = Ofi().fabric(info_->fabric_attr, &fabric, nullptr); r != 0) {
       return OfiError("opening the fabric", r);
     }
     fabric_.reset(fabric);

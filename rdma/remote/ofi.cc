@@ -1,15 +1,55 @@
 #include "rdma/remote/ofi.h"
 
+#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
+#include <type_traits>
 
 namespace tandem::rdma {
+
+namespace {
+
+OfiLibrary g_ofi;
+std::once_flag g_load_once;
+std::string g_load_error;
+
+void Load() {
+  // Local: its symbols are for nobody else.
+  void* library = dlopen("libfabric.so.1", RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    g_load_error =
+        fmt::format("cannot load libfabric: {} (Debian's package libfabric1)", dlerror());
+    return;
+  }
+  const auto find = [&](auto& function, const char* name) {
+    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(library, name));
+    if (function == nullptr) g_load_error = fmt::format("libfabric has no function {}", name);
+  };
+  find(g_ofi.getinfo, "fi_getinfo");
+  find(g_ofi.freeinfo, "fi_freeinfo");
+  find(g_ofi.dupinfo, "fi_dupinfo");
+  find(g_ofi.fabric, "fi_fabric");
+  find(g_ofi.strerror, "fi_strerror");
+}
+
+Status LoadLibfabric() {
+  std::call_once(g_load_once, Load);
+  return g_load_error.empty() ? Status::Ok() : Status::Unavailable(g_load_error);
+}
+
+}  // namespace
+
+const OfiLibrary& Ofi() { return g_ofi; }
 
 const char* NameOf(Provider provider) { return provider == Provider::kTcp ? "tcp" : "shm"; }
 
 void PrepareLibfabric() {
+  // Its psm3 sets handlers for SIGBUS and others when it is loaded, which would take the place of
+  // the pager's.
+  setenv("IPATH_NO_BACKTRACE", "1", 1);
   // Its userfaultfd monitor would register ranges of its own, its other one patches libc.
   setenv("FI_MR_CACHE_MONITOR", "disabled", 1);
   // Else the far side copies into this process' memory by itself, also after a cancellation: see
@@ -21,7 +61,8 @@ void PrepareLibfabric() {
 
 StatusOr<InfoPtr> GetInfo(Provider provider, const char* node, const char* service,
                           uint64_t flags) {
-  const InfoPtr hints(fi_allocinfo());
+  if (Status s = LoadLibfabric(); !s.ok()) return s;
+  const InfoPtr hints(Ofi().dupinfo(nullptr));
   hints->caps = FI_MSG | FI_RMA;
   hints->ep_attr->type = provider == Provider::kTcp ? FI_EP_MSG : FI_EP_RDM;
   hints->domain_attr->mr_mode = FI_MR_LOCAL | FI_MR_ALLOCATED | FI_MR_PROV_KEY | FI_MR_VIRT_ADDR;
@@ -33,15 +74,15 @@ StatusOr<InfoPtr> GetInfo(Provider provider, const char* node, const char* servi
   // A write is done when it is in the far side's memory. Not every provider can promise that.
   hints->tx_attr->op_flags = FI_DELIVERY_COMPLETE;
   fi_info* info = nullptr;
-  int result = fi_getinfo(kOfiVersion, node, service, flags, hints.get(), &info);
+  int result = Ofi().getinfo(kOfiVersion, node, service, flags, hints.get(), &info);
   if (result == -FI_ENODATA) {
     hints->tx_attr->op_flags = 0;
-    result = fi_getinfo(kOfiVersion, node, service, flags, hints.get(), &info);
+    result = Ofi().getinfo(kOfiVersion, node, service, flags, hints.get(), &info);
   }
   if (result != 0) {
     return Status::Unavailable(fmt::format(
         "libfabric offers no provider {} for {}:{}: {}", NameOf(provider),
-        node == nullptr ? "" : node, service == nullptr ? "" : service, fi_strerror(-result)));
+        node == nullptr ? "" : node, service == nullptr ? "" : service, Ofi().strerror(-result)));
   }
   InfoPtr found(info);
   if ((found->domain_attr->mr_mode & FI_MR_LOCAL) != 0) {
@@ -53,7 +94,7 @@ StatusOr<InfoPtr> GetInfo(Provider provider, const char* node, const char* servi
 
 Status OfiError(const char* what, int64_t result) {
   return Status::Unavailable(
-      fmt::format("libfabric: {}: {}", what, fi_strerror(static_cast<int>(-result))));
+      fmt::format("libfabric: {}: {}", what, Ofi().strerror(static_cast<int>(-result))));
 }
 
 }  // namespace tandem::rdma

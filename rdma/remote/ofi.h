@@ -1,7 +1,9 @@
 // What both ends need of libfabric: owning handles, providers by name, errors as Status.
 //
 // PrepareLibfabric() sets variables of the environment that libfabric reads, so it must come
-// before other threads exist; the rest any thread may call.
+// before other threads exist; the rest any thread may call. GetInfo comes before all else: it loads
+// the library. Linked, it would hold up every start by a fifth of a second, while one of its
+// providers measures the processor's clock.
 #pragma once
 
 #include <rdma/fabric.h>
@@ -37,8 +39,19 @@ struct FidCloser {
 template <typename Fid>
 using FidPtr = std::unique_ptr<Fid, FidCloser>;
 
+// libfabric's own functions; all others are inline and go through its objects.
+struct OfiLibrary {
+  decltype(&fi_getinfo) getinfo = nullptr;
+  decltype(&fi_freeinfo) freeinfo = nullptr;
+  decltype(&fi_dupinfo) dupinfo = nullptr;
+  decltype(&fi_fabric) fabric = nullptr;
+  decltype(&fi_strerror) strerror = nullptr;
+};
+// After GetInfo.
+const OfiLibrary& Ofi();
+
 struct InfoFreer {
-  void operator()(fi_info* info) const { fi_freeinfo(info); }
+  void operator()(fi_info* info) const { Ofi().freeinfo(info); }
 };
 using InfoPtr = std::unique_ptr<fi_info, InfoFreer>;
 

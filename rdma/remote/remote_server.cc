@@ -62,7 +62,7 @@ StatusOr<std::unique_ptr<RemoteServer>> RemoteServer::Join(std::string_view url)
   if (!info.ok()) return info.status();
   server->info_ = std::move(*info);
   fid_fabric* fabric = nullptr;
-  if (int r = fi_fabric(server->info_->fabric_attr, &fabric, nullptr); r != 0) {
+  if (int r = Ofi().fabric(server->info_->fabric_attr, &fabric, nullptr); r != 0) {
     return OfiError("opening the fabric", r);
   }
   server->fabric_.reset(fabric);
