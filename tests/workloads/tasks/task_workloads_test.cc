@@ -79,7 +79,12 @@ TEST(TaskWorkloadsTest, ParamServerAgreesWithLinearRegression) {
 }
 
 TEST(TaskWorkloadsTest, AHeapThatIsTooSmallIsAnErrorAndNotACrash) {
-  for (const char* name : {"tree-search", "param-server", "pipeline"}) {
+#ifdef TANDEM_SANITIZER  // tree-search collects for minutes before it gives up
+  const std::vector<const char*> names = {"param-server", "pipeline"};
+#else
+  const std::vector<const char*> names = {"tree-search", "param-server", "pipeline"};
+#endif
+  for (const char* name : names) {
     StatusOr<std::unique_ptr<Workload>> workload = PrepareTiny(name, {});
     ASSERT_TRUE(workload.ok());
     (*workload)->SetScale(Scale::kSmall);
