@@ -3,6 +3,9 @@
 // Construct one on the thread's stack; it attaches the constructing thread until destroyed (by
 // the same thread, before the heap). The thread's stack from here down is scanned for references
 // conservatively, so raw T* in its frames keep objects alive. One Mutator a thread and heap.
+// Stacks are scanned one by one, so a raw T* must not wander from one thread's stack to another's
+// by a way that the collector does not see (a global, a native queue): hand it over in a Member or
+// a Persistent.
 //
 // An attached thread must reach a *safepoint* now and then, or the collector (and whoever waits
 // for it) waits: allocation, every slow path of a barrier, Safepoint() and BlockingScope are
