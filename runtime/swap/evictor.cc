@@ -95,6 +95,20 @@ void Evictor::RelieveNow() {
   Wake();
 }
 
+bool Evictor::UseWaitNow(uint64_t usual_ns) {
+  if (!TryLock()) return false;
+  size_t n = 0;
+  if (!lost()) {
+    // Neighbours leave together at less cost, but what is waited for should not lie there for long.
+    const size_t fit = usual_ns / std::max<uint64_t>(wait_cost_.ns_a_page(), 1);
+    n = EvictBatch(std::clamp<size_t>(fit, 1, std::min(parts_.batch, kBatchHere)), wait_cost_);
+    PollWrites();
+    parts_.metrics.in_wait.Add();
+  }
+  Unlock();
+  return n > 0;
+}
+
 void Evictor::Cost::Note(uint64_t ns, size_t pages) {
   if (pages == 0) return;
   // A thread that lost its processor in between says nothing about eviction.

@@ -8,7 +8,9 @@
 // Whose work is cheaper depends on the machine. Unmapping has the TLBs of all other processors
 // flushed that run this process, and where such an interrupt is dear (many virtual machines: 5 to
 // 10 us), a thread of its own makes every page cost two of them. So both ways are timed, and when
-// frames run short the cheaper one is taken (*relief*).
+// frames run short the cheaper one is taken (*relief*). A thread that waits for a page has time to
+// give away, whatever it costs: it evicts a page or two meanwhile, and on a fabric that takes
+// longer than an eviction there is nothing left to relieve.
 //
 // All eviction happens under one lock, on one channel: writes to one page cannot overtake each
 // other, and a page whose write is in flight is not evicted again before it completed. The lock
@@ -63,6 +65,9 @@ class Evictor {
   void Relieve() {
     if (FramesAreShort()) RelieveNow();
   }
+  // For a thread that waits for a page, as a rule for `usual_ns` from now on: evicts as many as
+  // fit, at least one, if frames are short. False: there was nothing to do. Async-signal-safe.
+  bool UseWait(uint64_t usual_ns) { return FramesAreShort() && UseWaitNow(usual_ns); }
   // Has the thread go on. Cheap; async-signal-safe.
   void Wake();
   // Free frames below this are short: time to evict.
@@ -94,7 +99,7 @@ class Evictor {
     uint64_t deadline_ns = 0;  // under the lock; 0: not in flight
   };
 
-  // The mean cost of a page of late, for one of the two ways. Written under the lock.
+  // The mean cost of a page of late, for one of the ways. Written under the lock.
   class Cost {
    public:
     void Note(uint64_t ns, size_t pages);
@@ -106,6 +111,7 @@ class Evictor {
 
   bool FramesAreShort() const { return parts_.budget.free() < low_; }
   void RelieveNow();
+  bool UseWaitNow(uint64_t usual_ns);
   void StartThread();
   void ThreadMain();
   // The following need the lock.
@@ -143,6 +149,7 @@ class Evictor {
 
   Cost thread_cost_;  // of batches that the thread evicts
   Cost here_cost_;    // of those that a mutator does
+  Cost wait_cost_;    // of those that it does while it waits
   std::atomic<uint32_t> reliefs_{0};
 
   std::atomic<uint32_t> wakeups_{0};

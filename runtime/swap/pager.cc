@@ -182,7 +182,7 @@ void Pager::MakeLocal(PageIndex page, Port& port, Cause cause) {
         break;
       default:  // FETCHING or LEAVING: somebody else is at it, or it waits to be landed
         waited = waited || Residency(seen) == kFetching;
-        if (arrivals_->Land() == 0) backoff.Pause();
+        if (arrivals_->Land() == 0 && !evictor_->UseWait(0)) backoff.Pause();
     }
   }
 }
@@ -266,7 +266,8 @@ size_t Pager::Populate(PageIndex first, size_t max) {
 void Pager::FetchPage(PageIndex page, Port& port, Cause cause) {
   TANDEM_PROBE2(fetch_start, page, static_cast<int>(cause));
   const uint64_t start = base::NowNs();
-  TakeFrames(1);
+  // There will be time to see to more frames while the read is under way.
+  if (budget_->TryTake(1) == 0) TakeFrames(1);
   const SlotRun slot = staging_->TakeReady(1);
   PageState expected = kFar;
   if (!table_->state(page).compare_exchange_strong(expected, kFetching,
@@ -309,6 +310,7 @@ void Pager::FetchPage(PageIndex page, Port& port, Cause cause) {
   base::Trace(cause == Cause::kMutator ? base::Span::kFetchMutator : base::Span::kFetchCollector,
               start, end, page);
   TANDEM_PROBE2(fetch_done, page, static_cast<int>(cause));
+  evictor_->Relieve();
 }
 
 // Reads the page into the slot; false if it did not arrive intact. The observer, if there is one,
@@ -325,7 +327,12 @@ bool Pager::ReadPage(PageIndex page, uint32_t slot, Port& port, AccessObserver* 
     Port::InUse in_use(port);
     port.Start(read);
     if (observer != nullptr) observer->OnMiss(page);
-    lost = !port.Finish(retries, [&] { arrivals_->Land(4); });
+    uint64_t usual_ns = port.usual_wait_ns();
+    lost = !port.Finish(retries, [&] {
+      arrivals_->Land(4);
+      evictor_->UseWait(usual_ns);
+      usual_ns = 0;  // used up
+    });
   }
   if (retries > 0) metrics_.retries.Add(retries);
   // Relaxed: the hash was published by the state that the claim of the page acquired.

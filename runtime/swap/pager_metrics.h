@@ -65,6 +65,7 @@ struct PagerMetrics {
         dead(r.GetCounter("evict.dead")),
         zero(r.GetCounter("evict.zero")),
         by_mutator(r.GetCounter("evict.batches_by_mutator")),
+        in_wait(r.GetCounter("evict.batches_in_wait")),
         put_back(r.GetCounter("evict.put_back")),
         write_retries(r.GetCounter("evict.retries")),
         frame_waits(r.GetHistogram("evict.frame_wait")) {}
@@ -90,6 +91,7 @@ struct PagerMetrics {
   base::Counter& dead;
   base::Counter& zero;
   base::Counter& by_mutator;
+  base::Counter& in_wait;
   base::Counter& put_back;
   base::Counter& write_retries;
   base::Histogram& frame_waits;

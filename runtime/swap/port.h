@@ -38,6 +38,10 @@ class Port {
   template <typename Idle>
   bool Finish(uint64_t& retries, Idle&& idle);
 
+  // How long transfers have taken of late. What is done meanwhile is part of it, so the mean leans
+  // to what was short.
+  uint64_t usual_wait_ns() const { return usual_wait_ns_; }
+
   bool busy() const { return busy_; }
   AccessObserver* observer() const { return observer_.get(); }
 
@@ -57,12 +61,20 @@ class Port {
   // The queue is empty, so there is room.
   void PostIt() {
     while (channel_->Post({&transfer_, 1}) == 0) base::CpuRelax();
+    posted_ns_ = base::NowNs();
+  }
+
+  void NoteWait() {
+    const uint64_t wait = base::NowNs() - posted_ns_;
+    usual_wait_ns_ = wait < usual_wait_ns_ ? wait : usual_wait_ns_ + (wait - usual_wait_ns_) / 16;
   }
 
   std::unique_ptr<rdma::Channel> channel_;
   const uint64_t timeout_ns_;
   const std::unique_ptr<AccessObserver> observer_;
   rdma::Transfer transfer_;
+  uint64_t posted_ns_ = 0;
+  uint64_t usual_wait_ns_ = 0;
   volatile bool busy_ = false;  // volatile: read by a signal handler of the same thread
 };
 
@@ -72,7 +84,10 @@ bool Port::Finish(uint64_t& retries, Idle&& idle) {
   uint64_t deadline = 0;  // found out only when the first poll comes back with nothing
   for (base::Backoff backoff;; backoff.Pause()) {
     rdma::Completion completion;
-    if (channel_->Poll({&completion, 1}) == 1) return completion.outcome == rdma::Outcome::kDone;
+    if (channel_->Poll({&completion, 1}) == 1) {
+      NoteWait();
+      return completion.outcome == rdma::Outcome::kDone;
+    }
     idle();
     const uint64_t now = base::NowNs();
     if (deadline == 0) deadline = now + timeout_ns_;
