@@ -13,6 +13,7 @@ std::unique_ptr<Workload> MakeGraph();
 std::unique_ptr<Workload> MakeGcBench();
 std::unique_ptr<Workload> MakeSplay();
 std::unique_ptr<Workload> MakeCache();
+std::unique_ptr<Workload> MakeDataFrame();
 std::unique_ptr<Workload> MakeCombinedWordCount();
 std::unique_ptr<Workload> MakeInvertedIndex();
 std::unique_ptr<Workload> MakeGrep();
@@ -26,10 +27,25 @@ std::unique_ptr<Workload> MakePipeline();
 namespace {
 
 constexpr std::unique_ptr<Workload> (*kMakers[])() = {
-    MakeWordCount,     MakeBinaryTrees, MakePointerChase, MakeLinkedLists, MakeKeyValueStore,
-    MakeGraph,         MakeGcBench,     MakeSplay,        MakeCache,       MakeCombinedWordCount,
-    MakeInvertedIndex, MakeGrep,        MakeSort,         MakeKMeans,      MakeLinearRegression,
-    MakeParamServer,   MakeTreeSearch,  MakePipeline,
+    MakeWordCount,
+    MakeBinaryTrees,
+    MakePointerChase,
+    MakeLinkedLists,
+    MakeKeyValueStore,
+    MakeGraph,
+    MakeGcBench,
+    MakeSplay,
+    MakeCache,
+    MakeDataFrame,
+    MakeCombinedWordCount,
+    MakeInvertedIndex,
+    MakeGrep,
+    MakeSort,
+    MakeKMeans,
+    MakeLinearRegression,
+    MakeParamServer,
+    MakeTreeSearch,
+    MakePipeline,
 };
 
 }  // namespace

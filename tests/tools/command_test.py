@@ -17,7 +17,7 @@ import unittest
 TANDEM = ""
 TEXT = "The cat saw the dog, and the dog saw the cat.\n"
 WORKLOADS = ["wordcount", "binary-trees", "pointer-chase", "linked-lists", "kv", "graph",
-             "gcbench", "splay", "cache",
+             "gcbench", "splay", "cache", "dataframe",
              "wordcount-combined", "inverted-index", "grep", "sort", "kmeans", "linear-regression",
              "param-server", "tree-search", "pipeline"]
 TINY = {
@@ -26,6 +26,7 @@ TINY = {
     "linked-lists": ["--length", "4096"],
     "kv": ["--records", "8192"],
     "cache": ["--entries", "4096"],
+    "dataframe": ["--rows", "5000"],
     "gcbench": ["--depth", "10"],
     "splay": ["--nodes", "400"],
     "graph": ["--vertices", "1024"],

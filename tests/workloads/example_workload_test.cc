@@ -21,10 +21,10 @@ TEST(ExampleWorkloadTest, ItemsComeOutInOrder) {
 }
 
 TEST(ExampleWorkloadTest, IsTheOneInTheDocumentation) {
-  const std::filesystem::path here = std::filesystem::path(__FILE__).parent_path();
-  const std::string page = ReadAll(here / "../../docs/workloads.md");
-  EXPECT_NE(page.find("```cpp\n" + ReadAll(here / "example_workload.cc") + "```\n"),
-            std::string::npos)
+  const std::filesystem::path root = TANDEM_SOURCE_DIR;
+  const std::string page = ReadAll(root / "docs/workloads.md");
+  const std::string example = ReadAll(root / "tests/workloads/example_workload.cc");
+  EXPECT_NE(page.find("```cpp\n" + example + "```\n"), std::string::npos)
       << "docs/workloads.md does not quote tests/workloads/example_workload.cc as it is";
 }
 

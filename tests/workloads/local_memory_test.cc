@@ -40,6 +40,7 @@ const Case kCases[] = {
     {"gcbench", "gcbench", {{"threads", {"2"}}}},
     {"splay", "splay", {}},
     {"cache", "cache", {{"threads", {"2"}}}},
+    {"dataframe", "dataframe", {}},
 };
 
 // A tiny workload, prepared, and what it comes to with everything local.

@@ -2,8 +2,10 @@
 //
 //   Runtime runtime(mutator, threads);
 //   Context& context = runtime.context();                    // of this thread, the driver
-//   Future<Number> sum = context.Remote(Add, one, two);      // Number* Add(Context&, Number*,
-//   Number*) Number* number = context.Get(sum);
+//   Future<Number> sum = context.Remote(Add, one, two);
+//   Number* number = context.Get(sum);
+//
+//   Number* Add(Context& context, Number* a, Number* b);     // what somebody wrote
 //
 // A task is a callable that takes the context of the thread that runs it, then the arguments, and
 // returns a pointer to a managed object, or null. Its arguments may be
