@@ -24,7 +24,7 @@ namespace tandem::sim {
 
 struct SimulationOptions {
   // Names with options behind them, as HeapOptions has them.
-  std::string order = "lifo";
+  std::string order = "lineup";
   std::string prefetcher = "none";
   std::string replacement = "clock";
   std::string fabric = "emulated:rdma40";  // of an emulated one, what concerns time

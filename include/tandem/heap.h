@@ -43,7 +43,7 @@ struct HeapOptions {
 
   // In which order the collector traces, and with how many threads. Options stand behind an order's
   // name: "lineup,max_depth=2" (docs/orders.md).
-  std::string order = "lifo";
+  std::string order = "lineup";
   unsigned tracer_threads = 1;
 
   // Which far pages are brought in before anybody asks.

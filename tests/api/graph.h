@@ -49,7 +49,11 @@ inline std::unique_ptr<Heap> MakeHeap(const HeapOptions& options) {
 
 // A heap that only does what the test asks for.
 inline HeapOptions Quiet() {
-  return {.heap_bytes = 64 << 20, .fabric = "emulated:none", .automatic = false, .verify = true};
+  return {.heap_bytes = 64 << 20,
+          .fabric = "emulated:none",
+          .order = "lifo",
+          .automatic = false,
+          .verify = true};
 }
 
 // The same, with the least local memory there can be.
