@@ -36,16 +36,13 @@ _KINDS = (("all", "time", "run time"), ("application", "application_time",
           ("collection", "cycle_time", "collection: length of a cycle"))
 
 
-def speedups(cells, metric, name, share):
+def speedups(cells, metric, name, group):
     """{workload title: median of reference / name, round by round}."""
     found, reference = {}, cells.experiment.reference
-    for at, group in figures.far_groups(cells):
-        if at != share:
-            continue
-        for title, point in group:
-            ratio = cells.ratio(metric, (point, reference), (point, name))
-            if ratio and ratio["median"] > 0:
-                found[title] = ratio["median"]
+    for title, point in group:
+        ratio = cells.ratio(metric, (point, reference), (point, name))
+        if ratio and ratio["median"] > 0:
+            found[title] = ratio["median"]
     return found
 
 
@@ -53,12 +50,14 @@ def speedup(cells):
     """In the shape of Table 2."""
     reference = cells.experiment.reference
     names = [n for n in summary.configurations(cells.experiment) if n != reference]
+    with_paper = figures.uses_orders(cells)
     panels, rows = [], []
     fills = {name: marks.Fill(style.colour) for name, style in figures.styles(cells).items()}
-    for share, _ in figures.far_groups(cells):
+    for share, group in figures.far_groups(cells):
+        group = figures.common(cells, group)
         for kind, metric, words in _KINDS:
             bars = []
-            if figures.uses_orders(cells) and share in paper.SHARES:
+            if with_paper and share in paper.SHARES:
                 for collector in paper.COLLECTORS:
                     value = paper.SPEEDUP[kind][collector][share]
                     bars.append(charts.Bar(f"paper, {collector}",
@@ -68,7 +67,7 @@ def speedup(cells):
                                  "over": "unmodified", "workload": "mean", "speedup": value})
             ours = []
             for name in names:
-                found = speedups(cells, metric, name, share)
+                found = speedups(cells, metric, name, group)
                 if not found:
                     continue
                 mean = stats.geometric_mean(found.values())
@@ -79,18 +78,21 @@ def speedup(cells):
                                  "workload": workload, "speedup": value})
             if ours:
                 panels.append(charts.bars(f"{share} local: {words}", bars + ours, figures.times,
-                                          f"speed-up over {reference} (paper: unmodified)",
+                                          f"speed-up over {reference}"
+                                          + (" (paper: unmodified)" if with_paper else ""),
                                           baseline=1.0))
     if not panels:
         return None
     return Figure(
         "speedup", "Mean speed-up", f"How many times faster than {reference} each configuration "
-        "is, mean over the programs, beside what the paper's Table 2 reports of MemLiner over the "
-        "unmodified collector.", tuple(panels), tuple(rows),
-        (("paper", marks.PAPER_BAR), ("geometric mean", marks.Fill("#555555")),
-         ("one program", "stroke")),
-        f"Paper: {paper.CITATION}; {paper.SETTING}. No-gc never collects: it is the limit of what "
-        "an order of tracing can reach.")
+        "is, mean over the programs" + (
+            ", beside what the paper's Table 2 reports of MemLiner over the unmodified collector."
+            if with_paper else "."), tuple(panels), tuple(rows),
+        (*([("paper", marks.PAPER_BAR)] if with_paper else []),
+         ("geometric mean", marks.Fill("#555555")), ("one program", "stroke")),
+        "Over the programs that all configurations finished." + (
+            f" Paper: {paper.CITATION}; {paper.SETTING}. No-gc never collects: it is the limit of "
+            "what an order of tracing can reach." if with_paper else ""))
 
 
 def _our_rows(cells, group, names, looks):
@@ -181,9 +183,10 @@ def mean_slowdown(cells):
         return None
     return Figure("means", "Slowdown, mean over programs",
                   "How much slower programs run as less of their heap is local, geometric mean "
-                  "over the programs that all configurations finished, and the paper's mean (*).",
-                  tuple(panels), tuple(data),
-                  note=f"Over: {', '.join(rows[0]['workloads'])}. * {paper.CITATION}, G1.")
+                  "over the programs that all configurations finished"
+                  + (", and the paper's mean (*)." if figures.uses_orders(cells) else "."),
+                  tuple(panels), tuple(data), note=f"Over: {', '.join(rows[0]['workloads'])}."
+                  + (f" * {paper.CITATION}, G1." if figures.uses_orders(cells) else ""))
 
 
 def one_panel_title(title):

@@ -120,6 +120,15 @@ def far_groups(cells):
     return [(share, groups[share]) for share in shares]
 
 
+def common(cells, group):
+    """The points of a group that all configurations have which have any: a mean over others would
+    compare different programs."""
+    names = [name for name in summary.configurations(cells.experiment)
+             if any(cells.results(point, name) for _, point in group)]
+    return [(title, point) for title, point in group
+            if all(cells.results(point, name) for name in names)]
+
+
 def uses_orders(cells):
     """Whether the paper's figures have anything to stand beside."""
     names = summary.configurations(cells.experiment)

@@ -23,7 +23,7 @@ def _totals(cells, metric, name, group):
 
 def _change(cells, metric, name, group):
     of, against = _totals(cells, metric, name, group)
-    return f"{100 * (of / against - 1):+.0f} %" if against else "-"
+    return _percent(of / against - 1) if against else "-"
 
 
 def _mean(values, show):
@@ -43,48 +43,58 @@ def _from_queues(cells, name, group):
     return f"{100 * min(values):.0f} to {100 * max(values):.0f} %"
 
 
+def _percent(value):
+    return f"{100 * value:+.0f} %"
+
+
+def _of_paper(share):
+    """{what: {collector: text}} of what the paper reports at a share."""
+    from_queues = paper.FROM_QUEUES.values()
+    found = {kind: {collector: _times(by_share[share]) for collector, by_share in means.items()}
+             for kind, means in paper.SPEEDUP.items()}
+    found["slowdown"] = {"G1": f"{_times(paper.SLOWDOWN['MemLiner'][share])} (unmodified "
+                               f"{_times(paper.SLOWDOWN['unmodified'][share])})"}
+    found["on demand"] = {"G1": _percent(paper.SWAP_INS["on demand"])}
+    found["in total"] = {"G1": _percent(paper.SWAP_INS["in total"])}
+    found["from queues"] = {"G1": f"{100 * min(from_queues):.0f} to "
+                                  f"{100 * max(from_queues):.0f} %"}
+    return found
+
+
+def _measured(cells, name, group):
+    """[(what, words, text)] of a configuration at a group of points."""
+    def speedup(metric):
+        return _mean(figure_times.speedups(cells, metric, name, group).values(), _times)
+    slowdowns = [s["median"] for _, point in group if (s := cells.slowdown(point, name))]
+    return [("all", "run time, speed-up", speedup("time")),
+            ("application", "application, speed-up", speedup("application_time")),
+            ("collection", "collection, speed-up", speedup("cycle_time")),
+            ("slowdown", "slowdown against all local", _mean(slowdowns, _times)),
+            ("on demand", "change in pages read on demand", _change(cells, "demand_fetches", name, group)),
+            ("", "of these by the collector", _change(cells, "collector_fetches", name, group)),
+            ("in total", "change in pages read in total", _change(cells, "pages_read", name, group)),
+            ("from queues", "objects traced from mutators' queues",
+             _from_queues(cells, name, group))]
+
+
 def claims(cells):
     """[Claim], for the configurations other than the reference."""
     names = [n for n in summary.configurations(cells.experiment)
              if n != cells.experiment.reference]
     found = []
-    for share, group in figures.far_groups(cells):
+    for share, group in figures.far_groups(cells) if names else ():
         in_paper = figures.uses_orders(cells) and share in paper.SHARES
-
-        def add(words, theirs, ours, *, at=share, known=in_paper):
-            found.append(Claim(words, at, theirs if known else {},
-                               {name: ours(name) for name in names}))
-        for kind, metric, words in (("all", "time", "run time, speed-up"),
-                                    ("application", "application_time",
-                                     "application, speed-up"),
-                                    ("collection", "cycle_time", "collection, speed-up")):
-            add(words, {c: _times(paper.SPEEDUP[kind][c][share]) for c in paper.COLLECTORS}
-                if in_paper else {},
-                lambda name, m=metric, s=share: _mean(
-                    figure_times.speedups(cells, m, name, s).values(), _times))
-        add("slowdown against all local",
-            {"G1": f"{_times(paper.SLOWDOWN['MemLiner'][share])} (unmodified "
-                   f"{_times(paper.SLOWDOWN['unmodified'][share])})"} if in_paper else {},
-            lambda name, g=group: _mean((s["median"] for _, point in g
-                                         if (s := cells.slowdown(point, name))), _times))
-        add("pages read on demand", {"G1": f"{100 * paper.SWAP_INS['on demand']:+.0f} %"},
-            lambda name, g=group: _change(cells, "demand_fetches", name, g))
-        add("of these by the collector", {},
-            lambda name, g=group: _change(cells, "collector_fetches", name, g))
-        add("pages read in total", {"G1": f"{100 * paper.SWAP_INS['in total']:+.0f} %"},
-            lambda name, g=group: _change(cells, "pages_read", name, g))
-        add("objects traced from mutators' queues",
-            {"G1": f"{100 * min(paper.FROM_QUEUES.values()):.0f} to "
-                   f"{100 * max(paper.FROM_QUEUES.values()):.0f} %"},
-            lambda name, g=group: _from_queues(cells, name, g))
+        theirs = _of_paper(share) if in_paper else {}
+        ours = {name: _measured(cells, name, figures.common(cells, group)) for name in names}
+        for place, (what, words, _) in enumerate(ours[names[0]]):
+            found.append(Claim(words, share, theirs.get(what, {}),
+                               {name: ours[name][place][2] for name in names}))
     costs = {name: figure_times.all_local_cost(cells, name) for name in names}
-    if any(cost is not None for cost in costs.values()):
-        found.append(Claim(
-            "time with all memory local", "100%",
-            {c: f"{100 * v:+.0f} %" for c, v in paper.COST_ALL_LOCAL.items()}
-            if figures.uses_orders(cells) else {},
-            {name: "-" if cost is None else f"{100 * (cost - 1):+.0f} %"
-             for name, cost in costs.items()}))
+    theirs = paper.COST_ALL_LOCAL if figures.uses_orders(cells) else {}
+    found.append(Claim("time with all memory local", "100%",
+                       {collector: _percent(cost) for collector, cost in theirs.items()},
+                       {name: "-" if cost is None else _percent(cost - 1)
+                        for name, cost in costs.items()}))
     return [claim for claim in found if set(claim.ours.values()) - {"-"}]
 
 

@@ -15,7 +15,7 @@ import xml.etree.ElementTree
 
 from scratch import ROOT  # also finds `harness`
 
-from harness import charts, figures, marks, page, paper, recorded, stats, svg
+from harness import charts, figures, headline, marks, page, paper, recorded, stats, svg
 
 RECORDED = pathlib.Path(__file__).resolve().parent / "recorded.jsonl"
 REPORT = ROOT / "scripts/report"
@@ -290,6 +290,27 @@ class Drawing(unittest.TestCase):
                 mean = stats.geometric_mean(ratios)
                 self.assertTrue(low < mean < high)
                 self.assertAlmostEqual(mean, paper.SPEEDUP["all"][collector][share], delta=0.1)
+
+
+class Headline(unittest.TestCase):
+    def test_its_numbers_are_totals_and_means_over_programs(self):
+        one, = recorded.read(RECORDED)
+        header, rows = headline.table(one.cells)
+        found = {(row[0], row[1]): dict(zip(header, row)) for row in rows}
+        medians = {}
+        for line in map(json.loads, RECORDED.read_text().splitlines()):
+            if line["key"]["line"] == "run" and line["axes"]["local"] == "13%":
+                counters = line["result"]["counters"]
+                medians.setdefault((line["configuration"], line["workload"]), []).append(
+                    counters["fetch.demand.mutator"] + counters["fetch.demand.collector"])
+        totals = {}
+        for (name, _), values in medians.items():
+            totals[name] = totals.get(name, 0) + stats.spread(values)["median"]
+        row = found["13%", "change in pages read on demand"]
+        self.assertEqual(row["lineup"], f"{100 * (totals['lineup'] / totals['lifo'] - 1):+.0f} %")
+        self.assertEqual(row["paper, G1"], "-81 %")
+        self.assertEqual(found["25%", "collection, speed-up"]["paper, Shenandoah"], "15.33x")
+        self.assertEqual(found["25%", "collection, speed-up"]["no-gc"], "-")
 
 
 class Recorded(Folder):
