@@ -39,7 +39,7 @@ def _quantiles(cells, point, name, histogram):
 
 def waits(cells):
     looks, drawn, rows = figures.styles(cells), [], []
-    for share, group in figures.far_groups(cells)[-2:]:
+    for share, group in figures.far_groups(cells)[:1]:
         for title, point in group:
             lines = []
             for histogram, words in (*_KINDS, *_operations(cells, [point])):
