@@ -55,13 +55,14 @@ def footer(cells):
             f"{origin.get('kernel', 'kernel unknown')}; {str(origin.get('date', ''))[:10]}")
 
 
-def write_figures(chapter, folder):
+def write_figures(chapter, folder, with_png):
     """{figure's name: ((words, path relative to the page), ...)}. Without a converter, no PNGs."""
     found = {}
     for figure in chapter.figures:
         stem = folder / "figures" / f"{chapter.name}-{figure.name}"
         stem.parent.mkdir(parents=True, exist_ok=True)
-        made = ["svg"] + (["png"] if images.write(figure, footer(chapter.cells), stem) else [])
+        drawn = images.write(figure, footer(chapter.cells), stem, with_png=with_png)
+        made = ["svg", "png"] if drawn else ["svg"]
         images.write_text(stem.with_name(stem.name + ".csv"), figure.csv())
         found[figure.name] = tuple((ending.upper(), f"figures/{stem.name}.{ending}")
                                    for ending in made)
@@ -106,9 +107,9 @@ def _targets(cells):
     if not rows:
         return ""
     return "<h3>Targets</h3><p>What this project set out to reach, and whether it did.</p>" + \
-        page.table(["target", "wanted", "measured", "verdict", "notes"],
-                   [[row["name"], row["limit"],
-                     "-" if row["value"] is None else f"{row['value']:.3g}", row["verdict"],
+        page.table(["target", "verdict", "measured", "wanted", "notes"],
+                   [[row["name"], row["verdict"],
+                     "-" if row["value"] is None else f"{row['value']:.3g}", row["limit"],
                      row["detail"]] for row in rows], 1, (0, 4), _verdict_class)
 
 
@@ -173,14 +174,14 @@ def section(chapter, files):
     return page.Section(chapter.name, experiment.title, "".join(parts), tuple(names))
 
 
-def markdown(chapter, folder):
+def markdown(chapter, folder, with_png):
     """Writes CHAPTER.md, a table and two figures that it shows. False: no PNGs, SVGs instead."""
-    cells, with_png, shown = chapter.cells, True, []
+    cells, all_made, shown = chapter.cells, True, []
     for figure in chapter.figures:
         if figure.name in ("means", "speedup"):
             stem = folder / f"{chapter.name}-{figure.name}"
-            made = images.write(figure, footer(cells), stem, 3)
-            with_png = with_png and made
+            made = images.write(figure, footer(cells), stem, with_png=with_png)
+            all_made = all_made and made
             shown.append(f"![{figure.title}]({stem.name}.{'png' if made else 'svg'})\n\n"
                          f"{figure.says}\n")
     header, rows = headline.table(cells)
@@ -191,7 +192,7 @@ def markdown(chapter, folder):
     verdicts = [targets.evaluate(cells, target) for target in cells.experiment.targets]
     parts += [tables.targets(verdicts), *shown, tables.failures(cells.failed)]
     images.write_text(folder / f"{chapter.name}.md", "\n".join(part for part in parts if part))
-    return with_png
+    return all_made
 
 
 def experiment_title(cells):

@@ -71,7 +71,7 @@ def lines(title, places, series, show, x_words, y_words, baseline=None, referenc
     the right end. References are horizontal: (words, value)."""
     height = 250
     gutter = min(118, max(svg.text_width(s.name, 10.5) for s in series) + 16)
-    left, right, top, bottom = 44, WIDTH - gutter, _TOP + 4, height - _BOTTOM
+    left, right, top, bottom = 44, WIDTH - gutter, _TOP + 12, height - _BOTTOM
     values = [v for s in series for spread in s.values.values()
               for v in (spread["min"], spread["max"])]
     values += [value for _, value in references] + ([baseline] if baseline is not None else [])
@@ -145,35 +145,27 @@ def _row_frame(title, labels, scale, height, show, x_words, left, right):
     return parts
 
 
-def _left(labels):
-    return min(150, max([svg.text_width(label, 10.5) for label in labels], default=40) + 12)
-
-
 @dataclasses.dataclass(frozen=True)
 class Bar:
     label: str
     segments: tuple       # (name, value, marks.Fill)
     words: str            # at its end
-    ticks: tuple = ()     # values marked on it
     under: float | None = None  # the end of a thin line below it
     failed: str = ""      # why there is none
 
 
-def bars(title, rows, show, x_words, under_words="", baseline=None):
+def bars(title, rows, show, x_words, under_words=""):
     """Horizontal bars, of segments one after another."""
     height = _TOP + _ROW * len(rows) + _BOTTOM
-    left = _left([row.label for row in rows])
+    left = left_of([row.label for row in rows])
     right = WIDTH - max([svg.text_width(row.words, 10.5) for row in rows if not row.failed],
                         default=30) - 10
-    highest = max([max([sum(v for _, v, _ in row.segments), *row.ticks, row.under or 0])
+    highest = max([max(sum(v for _, v, _ in row.segments), row.under or 0)
                    for row in rows], default=1)
     scale = svg.Scale(0, highest or 1, left, right)
     parts = _row_frame(title, [(row.label, False) for row in rows], scale, height, show, x_words,
                        left, right)
     definitions = {}
-    if baseline is not None and baseline <= scale.high:
-        parts.append(svg.line(scale.at(baseline), _TOP - 4, scale.at(baseline), height - _BOTTOM,
-                              svg.FAINT, 1.2))
     for place, row in enumerate(rows):
         top, x = _TOP + _ROW * place, left
         if row.failed:
@@ -190,41 +182,71 @@ def bars(title, rows, show, x_words, under_words="", baseline=None):
                                  x=float(x), y=float(top + 3), width=float(wide), height=11,
                                  fill=paint, class_="mark"))
             x += wide
-        for value in row.ticks:
-            parts.append(svg.line(scale.at(value), top + 1.5, scale.at(value), top + 15.5,
-                                  svg.INK, 1))
         if row.under:
             parts.append(svg.tag("rect", svg.tip(f"{row.label}, {under_words}: {show(row.under)}"),
                                  x=float(left), y=top + 15.2, width=scale.at(row.under) - left,
                                  height=1.8, fill=svg.INK))
-        end = max([x, *(scale.at(value) for value in row.ticks)])
-        parts.append(svg.text(row.words, end + 4, top + 12.5, 10.5))
+        parts.append(svg.text(row.words, x + 4, top + 12.5, 10.5))
+    return Panel(title, height, svg.tag("defs", *definitions) + "".join(parts))
+
+
+@dataclasses.dataclass(frozen=True)
+class Ratio:
+    label: str
+    value: float
+    fill: marks.Fill
+    parts: tuple = ()  # ratios that `value` is the mean of
+
+
+def ratios(title, rows, x_words, low, high):
+    """Bars from 1 to the left or right, on a logarithmic scale: half as fast is as far from 1 as
+    twice as fast. The mean of each stands at the right."""
+    height, right = _TOP + _ROW * len(rows) + _BOTTOM, WIDTH - 50
+    left = left_of([row.label for row in rows])
+    scale = svg.Scale(low, high, left, right, log=True)
+    parts = _row_frame(title, [(row.label, False) for row in rows], scale, height,
+                       lambda value: f"{value:g}x", x_words + " (log scale)", left, right)
+    definitions, one = {}, scale.at(1)
+    for place, row in enumerate(rows):
+        top, end = _TOP + _ROW * place, scale.at(row.value)
+        definition, paint = marks.pattern(row.fill)
+        definitions[definition] = None
+        parts.append(svg.tag("rect", svg.tip(f"{row.label}: {row.value:.2f}x"), x=min(one, end),
+                             y=float(top + 3), width=max(abs(end - one), 0.8), height=11,
+                             fill=paint, class_="mark"))
+        for value in row.parts:
+            parts.append(svg.line(scale.at(value), top + 1.5, scale.at(value), top + 15.5,
+                                  svg.INK, 1))
+        parts.append(svg.text(f"{row.value:.2f}x", WIDTH - 4, top + 12.5, 10.5, anchor="end"))
+    parts.append(svg.line(one, _TOP - 4, one, height - _BOTTOM, svg.INK, 1.2))
     return Panel(title, height, svg.tag("defs", *definitions) + "".join(parts))
 
 
 @dataclasses.dataclass(frozen=True)
 class Dots:
     label: str
-    points: tuple = ()  # (name, value, marks.Style)
-    is_head: bool = False
+    points: tuple  # (name, value, marks.Style)
 
 
-def dots(title, rows, show, x_words, low, high, baseline=None, log=False):
-    """Points on a line a row: how far apart what is compared lies. `low` and `high` are the same
-    for all panels of a figure, so that they can be compared."""
-    height = _TOP + _ROW * len(rows) + _BOTTOM
-    left, right = _left([row.label for row in rows if not row.is_head]), WIDTH - 14
+def left_of(labels):
+    """Where a panel's scale must begin so that labels fit beside it."""
+    return min(150, max([svg.text_width(label, 10.5) for label in labels], default=40) + 12)
+
+
+def dots(title, rows, show, x_words, low, high, left, baseline=None, log=False):
+    """Points on a line a row: how far apart what is compared lies. `low`, `high` and `left` are the
+    same for all panels of a figure, so that they can be compared."""
+    height, right = _TOP + _ROW * len(rows) + _BOTTOM, WIDTH - 20
     scale = svg.Scale(low, high, left, right, log)
-    parts = _row_frame(title, [(row.label, row.is_head) for row in rows], scale, height, show,
+    parts = _row_frame(title, [(row.label, False) for row in rows], scale, height, show,
                        x_words + (" (log scale)" if log else ""), left, right)
     if baseline is not None:
         parts.append(svg.line(scale.at(baseline), _TOP - 4, scale.at(baseline), height - _BOTTOM,
                               svg.FAINT, 1.2))
     for place, row in enumerate(rows):
         y = _TOP + _ROW * place + _ROW / 2
-        if row.points:
-            ends = [scale.at(value) for _, value, _ in row.points]
-            parts.append(svg.line(min(ends), y, max(ends), y, "#aaaaaa", 1.2))
+        ends = [scale.at(value) for _, value, _ in row.points]
+        parts.append(svg.line(min(ends), y, max(ends), y, "#aaaaaa", 1.2))
         for name, value, style in row.points:
             parts.append(marks.point(style, scale.at(value), y,
                                      f"{row.label}, {name}: {show(value)}", 3.8))
@@ -242,7 +264,7 @@ class Range:
 def ranges(title, rows, show, x_words, low, high):
     """Quantiles on a logarithmic line: the first as a point, others as strokes, the last hollow."""
     height = _TOP + _ROW * len(rows) + _BOTTOM
-    left, right = _left([row.label for row in rows if not row.is_head]), WIDTH - 14
+    left, right = left_of([row.label for row in rows if not row.is_head]), WIDTH - 20
     scale = svg.Scale(low, high, left, right, log=True)
     parts = _row_frame(title, [(row.label, row.is_head) for row in rows], scale, height, show,
                        x_words, left, right)
@@ -290,7 +312,7 @@ def curves(title, series, show_x, show, x_words, y_words, limits=()):
     """Lines over a common time: series are (name, marks.Style, [(x, y)]); limits (words, value)."""
     height = 220
     gutter = min(118, max(svg.text_width(name, 10.5) for name, _, _ in series) + 16)
-    left, right, top, bottom = 52, WIDTH - gutter, _TOP + 4, height - _BOTTOM
+    left, right, top, bottom = 44, WIDTH - gutter, _TOP + 12, height - _BOTTOM
     x = svg.Scale(0, max(px for _, _, points in series for px, _ in points), left, right)
     y = svg.Scale(0, max([py for _, _, points in series for _, py in points]
                          + [value for _, value in limits]), bottom, top)

@@ -89,6 +89,9 @@ def fetches(cells):
                   "with each other; panels have scales of their own.")
 
 
+_LEAST = 100
+
+
 def early_reads(cells):
     """Coverage and accuracy of what was read early; None if nothing was."""
     names = [name for name in summary.configurations(cells.experiment)
@@ -100,7 +103,9 @@ def early_reads(cells):
         for metric in ("coverage", "accuracy") if names else ():
             drawn = []
             for title, point in group:
-                values = [(name, cells.median(point, name, f"early_{metric}")) for name in names]
+                # Of a handful of pages a share says nothing.
+                values = [(name, cells.median(point, name, f"early_{metric}")) for name in names
+                          if (cells.median(point, name, "early_reads") or 0) >= _LEAST]
                 points = tuple((name, value, looks[name]) for name, value in values
                                if value is not None)
                 if points:
@@ -114,8 +119,9 @@ def early_reads(cells):
                 drawn.append(charts.Dots("paper, Leap", (("unmodified", before,
                                                           marks.PAPER_BEFORE),
                                                          ("MemLiner", after, marks.PAPER_AFTER))))
+            left = charts.left_of([figures.one_line(t) for t in summary.panels(cells)])
             panels.append(charts.dots(f"{metric.capitalize()}, {share} local", drawn,
-                                      figures.percent, metric, 0, 1))
+                                      figures.percent, metric, 0, 1, left))
     if not panels:
         return None
     if leap:
@@ -125,11 +131,11 @@ def early_reads(cells):
                       "value": value} for name, value in (("G1", before), ("MemLiner", after))]
     return Figure(
         "early-reads", "Coverage and accuracy of reading early",
-        "Coverage is the share of the pages that mutators needed and that were there in time; "
-        "accuracy the share of what was read early and then used.", tuple(panels), tuple(rows),
+        "Coverage is the share of all pages needed that had been read before anybody waited for "
+        "them; accuracy is the share of what was read early that a mutator then used.", tuple(panels), tuple(rows),
         (*((name, looks[name]) for name in names),
          *((("paper: unmodified", marks.PAPER_BEFORE), ("paper: MemLiner", marks.PAPER_AFTER))
            if leap else ())),
         "Read early: by the prefetcher, by hints of the application, and by the collector's "
-        "look-ahead, together. Configurations that read nothing early are left out. The paper's "
-        "are Leap's on linear regression.")
+        "look-ahead, together. Those with fewer than a hundred such pages are left out. The "
+        "paper's are Leap's on linear regression.", 2)

@@ -3,6 +3,8 @@
 from harness import charts, figures, marks, plan, summary
 from harness.figures import Figure
 
+_MIB = 1 << 20
+_IN_MIB = ("footprint (bytes)", "garbage (bytes/s)")
 _FILL = marks.Fill("#5B7F95")
 
 
@@ -50,19 +52,19 @@ def demand(recorded):
         return None
     share = figures.far_groups(recorded.cells)[0][0]
     quantities = (
-        ("Footprint, all local", "footprint (bytes)", figures.size, "the most the heap used"),
-        ("Garbage found, all local", "garbage (bytes/s)", lambda v: f"{figures.size(v)}/s",
-         "freed a second"),
+        ("Footprint, all local", "footprint (bytes)", figures.plain, "the most it used, MiB"),
+        ("Garbage found, all local", "garbage (bytes/s)", figures.plain, "MiB freed a second"),
         ("A marking cycle is active, all local", "marking share, all local", figures.percent,
          "share of the run time"),
         (f"A marking cycle is active, {share} local", "marking share, memory short",
          figures.percent, "share of the run time"),
-        ("Size of a live object", "live bytes an object", lambda v: f"{v:.0f} B",
+        ("Size of a live object", "live bytes an object", figures.plain,
          "live bytes an object marked"))
     panels = []
     for title, key, show, words in quantities:
-        bars = [charts.Bar(row["workload"], (("", row[key], _FILL),), show(row[key]))
-                for row in found if row[key] is not None]
+        values = [(row["workload"], row[key] / (_MIB if key in _IN_MIB else 1))
+                  for row in found if row[key] is not None]
+        bars = [charts.Bar(name, ((title, value, _FILL),), show(value)) for name, value in values]
         if bars:
             panels.append(charts.bars(title, bars, show, words))
     return Figure(

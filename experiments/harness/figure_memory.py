@@ -3,6 +3,7 @@
 from harness import charts, figures, stats, summary
 from harness.figures import Figure
 
+_MIB = 1 << 20
 _LARGE = "no-gc"  # reuses nothing, grows several times larger: all others would lie on the axis
 _LEFT_OUT = "No-gc reuses nothing, grows several times larger and is left out."
 
@@ -15,15 +16,15 @@ def peak(cells):
     def spread_of(metric):
         def value(point, name):
             values = cells.values(point, name, metric).values()
-            return stats.spread(values) if values else None
+            return stats.spread(value / _MIB for value in values) if values else None
         return value
     names = _names(cells)
     if not names:
         return None
-    panels, rows = figures.local_lines(cells, "peak heap", spread_of("peak_heap"), figures.size,
-                                       "peak of the heap", names)
-    _, local = figures.local_lines(cells, "peak local memory", spread_of("peak_local"),
-                                   figures.size, "", names)
+    panels, rows = figures.local_lines(cells, "peak heap (MiB)", spread_of("peak_heap"), figures.plain,
+                                       "peak of the heap, MiB", names)
+    _, local = figures.local_lines(cells, "peak local memory (MiB)", spread_of("peak_local"),
+                                   figures.plain, "", names)
     if not panels:
         return None
     return Figure("heap", "Peak of the heap, by share of local memory",
@@ -55,10 +56,11 @@ def over_time(cells):
             local = max(sample[2] for _, samples in found for sample in samples)
             panels.append(charts.curves(
                 f"{title}, {share} local",
-                [(name, looks[name], [(at, used) for at, used, _ in samples])
+                [(name, looks[name], [(at, used / _MIB) for at, used, _ in samples])
                  for name, samples in found],
-                figures.seconds, figures.size, "time since the heap was made",
-                "live after the last cycle, and allocated since", (("most local", local),)))
+                figures.seconds, figures.plain, "time since the heap was made",
+                "live after the last cycle, and allocated since, MiB",
+                (("most that was local", local / _MIB),)))
             rows += [{**figures.place_columns(point), "configuration": name, "time (s)": at,
                       "heap used (bytes)": used, "local (bytes)": here}
                      for name, samples in found for at, used, here in samples]

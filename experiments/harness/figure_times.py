@@ -31,9 +31,8 @@ def seconds(cells):
                   "building of its data.", tuple(panels), tuple(rows))
 
 
-_KINDS = (("all", "time", "run time"), ("application", "application_time",
-                                        "application: run time without stalls and pauses"),
-          ("collection", "cycle_time", "collection: length of a cycle"))
+_KINDS = (("all", "time", "run time"), ("application", "application_time", "application, without stalls"),
+          ("collection", "cycle_time", "collection, length of a cycle"))
 
 
 def speedups(cells, metric, name, group):
@@ -51,36 +50,35 @@ def speedup(cells):
     reference = cells.experiment.reference
     names = [n for n in summary.configurations(cells.experiment) if n != reference]
     with_paper = figures.uses_orders(cells)
-    panels, rows = [], []
+    drawn, rows = [], []
     fills = {name: marks.Fill(style.colour) for name, style in figures.styles(cells).items()}
     for share, group in figures.far_groups(cells):
         group = figures.common(cells, group)
         for kind, metric, words in _KINDS:
             bars = []
-            if with_paper and share in paper.SHARES:
-                for collector in paper.COLLECTORS:
-                    value = paper.SPEEDUP[kind][collector][share]
-                    bars.append(charts.Bar(f"paper, {collector}",
-                                           (("speed-up", value, marks.PAPER_BAR),),
-                                           f"{value:.2f}x"))
-                    rows.append({"share": share, "what": kind, "who": f"paper, {collector}",
-                                 "over": "unmodified", "workload": "mean", "speedup": value})
-            ours = []
+            for collector in paper.COLLECTORS if with_paper and share in paper.SHARES else ():
+                value = paper.SPEEDUP[kind][collector][share]
+                bars.append(charts.Ratio(f"paper, {collector}", value, marks.PAPER_BAR))
+                rows.append({"share": share, "what": kind, "who": f"paper, {collector}",
+                             "over": "unmodified", "workload": "mean", "speedup": value})
             for name in names:
                 found = speedups(cells, metric, name, group)
                 if not found:
                     continue
                 mean = stats.geometric_mean(found.values())
-                ours.append(charts.Bar(name, (("speed-up", mean, fills[name]),), f"{mean:.2f}x",
-                                       tuple(found.values())))
-                for workload, value in [*found.items(), ("geometric mean", mean)]:
-                    rows.append({"share": share, "what": kind, "who": name, "over": reference,
-                                 "workload": workload, "speedup": value})
-            if ours:
-                panels.append(charts.bars(f"{share} local: {words}", bars + ours, figures.times,
-                                          f"speed-up over {reference}"
-                                          + (" (paper: unmodified)" if with_paper else ""),
-                                          baseline=1.0))
+                bars.append(charts.Ratio(name, mean, fills[name], tuple(found.values())))
+                rows += [{"share": share, "what": kind, "who": name, "over": reference,
+                          "workload": workload, "speedup": value}
+                         for workload, value in [*found.items(), ("geometric mean", mean)]]
+            if any(bar.parts for bar in bars):
+                drawn.append((f"{share} local: {words}", kind == "collection", bars))
+    panels = []
+    for title, is_collection, bars in drawn:
+        # One scale for times, and one for cycles, which differ by more.
+        values = [value for _, alike, others in drawn if alike == is_collection
+                  for bar in others for value in (bar.value, *bar.parts)]
+        panels.append(charts.ratios(title, bars, f"speed-up over {reference}",
+                                    min(0.5, min(values) * 0.95), max(2.0, max(values) * 1.05)))
     if not panels:
         return None
     return Figure(
@@ -89,8 +87,9 @@ def speedup(cells):
             ", beside what the paper's Table 2 reports of MemLiner over the unmodified collector."
             if with_paper else "."), tuple(panels), tuple(rows),
         (*([("paper", marks.PAPER_BAR)] if with_paper else []),
-         ("geometric mean", marks.Fill("#555555")), ("one program", "stroke")),
-        "Over the programs that all configurations finished." + (
+         ("geometric mean, in figures at the right", marks.Fill("#555555")),
+         ("one program", "stroke")),
+        "Application: run time without stalls and pauses. Over the programs that all configurations finished." + (
             f" Paper: {paper.CITATION}; {paper.SETTING}. No-gc never collects: it is the limit of "
             "what an order of tracing can reach." if with_paper else ""))
 
@@ -132,8 +131,9 @@ def programs(cells):
         return None
     log = max(values) / min(values) > 8
     low, high = (min(values) * 0.9, max(values) * 1.1) if log else (0, max(values))
+    left = charts.left_of([row.label for _, dots in drawn for row in dots])
     panels = tuple(charts.dots(title, dots, figures.times, "time, relative to all local", low, high,
-                               1.0, log) for title, dots in drawn)
+                               left, 1.0, log) for title, dots in drawn)
     legend = [(name, looks[name]) for name in names]
     if any(row["whose"] == "paper" for row in rows):
         legend += [("paper: unmodified G1", marks.PAPER_BEFORE),
@@ -144,7 +144,7 @@ def programs(cells):
         "its memory local, and the distance between marks is what the order of tracing decides.",
         panels, tuple(rows), tuple(legend),
         f"The paper's were read off the bar charts of its Figures 6 and 7, good to 2-3 %: "
-        f"{paper.SETTING}." if figures.uses_orders(cells) else "")
+        f"{paper.SETTING}." if figures.uses_orders(cells) else "", 2)
 
 
 def mean_slowdown(cells):

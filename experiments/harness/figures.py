@@ -19,6 +19,7 @@ class Figure:
     rows: tuple    # dictionaries with the same keys: the data
     legend: tuple = ()
     note: str = ""  # what a reader must know to trust it
+    columns: int = 3  # of panels, at most
 
     def csv(self):
         text = io.StringIO()
@@ -64,12 +65,8 @@ def count(number):
     return f"{number:.3g}"
 
 
-def size(number):
-    """For scales: as short as can be."""
-    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if number >= factor:
-            return f"{number / factor:.3g} {unit}"
-    return f"{number:.3g} B" if number else "0"
+def plain(number):
+    return f"{number:,.0f}" if number >= 1000 else f"{number:.3g}"
 
 
 def place_columns(point):

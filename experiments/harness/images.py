@@ -6,15 +6,14 @@ import textwrap
 
 from harness import charts, svg
 
-_COLUMNS = 3
 _GAP = 14
 _MARGIN = 16
 CONVERTER = "rsvg-convert"
 
 
-def whole(figure, footer, columns=None):
+def whole(figure, footer):
     """SVG of all panels: each row as high as its highest panel."""
-    columns = min(columns or _COLUMNS, len(figure.panels))
+    columns = min(figure.columns, len(figure.panels))
     if columns < 2:
         wide = max(charts.WIDTH, 480)
     else:
@@ -64,8 +63,8 @@ def convert(path):
     return True
 
 
-def write(figure, footer, stem, columns=None):
+def write(figure, footer, stem, with_png=True):
     """STEM.svg and STEM.png. False: no PNG."""
     path = stem.with_name(stem.name + ".svg")
-    write_text(path, whole(figure, footer, columns) + "\n")
-    return convert(path)
+    write_text(path, whole(figure, footer) + "\n")
+    return with_png and convert(path)

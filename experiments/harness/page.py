@@ -23,20 +23,21 @@ def slug(words):
 
 
 def table(header, rows, names=1, long=(), marked=None):
-    """The first `names` columns are names, to the left. `marked(cell)` gives a class or None. A
-    new value in the first column begins a new group."""
+    """The first `names` columns are names, to the left; `long` ones may wrap. `marked(cell)` gives
+    a class or None. A new value in the first column begins a new group, if it has some."""
     def cells(kind, row):
         parts = []
         for place, cell in enumerate(row):
             classes = [c for c in ("name" if place < names else None,
-                                   "long" if place in long and kind == "td" else None,
+                                   "long" if place in long else None,
                                    marked(cell) if marked and kind == "td" else None) if c]
             attribute = f' class="{" ".join(classes)}"' if classes else ""
             parts.append(f"<{kind}{attribute}>{escape(cell)}</{kind}>")
         return "".join(parts)
     body, last = [], None
+    grouped = len({row[0] for row in rows}) < len(rows)
     for row in rows:
-        new = ' class="new"' if last not in (None, row[0]) else ""
+        new = ' class="new"' if grouped and last not in (None, row[0]) else ""
         body.append(f"<tr{new}>{cells('td', row)}</tr>")
         last = row[0]
     return (f'<div class="table" tabindex="0"><table><thead><tr>{cells("th", header)}</tr></thead>'
@@ -61,7 +62,7 @@ def figure(one, identity, files):
     links += [f'<a href="{escape(path)}">{escape(words)}</a>' for words, path in files]
     return (f'<h3 id="{identity}">{escape(one.title)}</h3>'
             f'<figure aria-labelledby="{identity}"><p class="says">{escape(one.says)}</p>{legend}'
-            f'<div class="panels">{panels}</div>'
+            f'<div class="panels columns-{one.columns}">{panels}</div>'
             f"<figcaption>{note}Data: {' · '.join(links)}</figcaption></figure>")
 
 

@@ -68,10 +68,16 @@ class Scale:
     def _log_ticks(self):
         first = math.floor(math.log10(self.low) + 1e-9)
         last = math.ceil(math.log10(self.high) - 1e-9)
-        parts = (1, 2, 5) if self.high / self.low <= 120 else (1,)
+        parts = (1, 2, 5) if self.high / self.low <= 400 else (1,)
         found = [part * 10.0 ** power for power in range(first, last + 1) for part in parts]
         found = [v for v in found if self.low * 0.999 <= v <= self.high * 1.001]
-        return found[::2] if len(found) > 7 and parts == (1,) else found
+        if len(found) <= 7:
+            return found
+        return found[::2] if parts == (1,) else [v for v in found if _leading(v) != 2]
+
+
+def _leading(value):
+    return round(value / 10.0 ** math.floor(math.log10(value) + 1e-9))
 
 
 def _step(high):

@@ -29,6 +29,7 @@ def _parser():
     parser.add_argument("--out", type=pathlib.Path, metavar="DIR", default=ROOT / "out/report",
                         help="where the page goes (default: out/report)")
     parser.add_argument("--title", help="of the page (default: that of the first experiment)")
+    parser.add_argument("--no-png", action="store_true", help="figures as SVG only: quicker")
     parser.add_argument("--markdown", type=pathlib.Path, metavar="DIR",
                         help="also write EXPERIMENT.md, a table and two figures, for documents")
     return parser
@@ -69,7 +70,7 @@ def _write(options):
     options.out.mkdir(parents=True, exist_ok=True)
     sections, converted = [], True
     for one in chapters:
-        files = chapter.write_figures(one, options.out)
+        files = chapter.write_figures(one, options.out, not options.no_png)
         converted = converted and all(len(found) == 2 for found in files.values())
         sections.append(chapter.section(one, files))
     numbers = _numbers(chapters)
@@ -83,8 +84,9 @@ def _write(options):
     if options.markdown:
         options.markdown.mkdir(parents=True, exist_ok=True)
         for one in chapters:
-            converted = chapter.markdown(one, options.markdown) and converted
-    if not converted:
+            converted = (chapter.markdown(one, options.markdown, not options.no_png)
+                         and converted)
+    if not converted and not options.no_png:
         print(f"report: no PNGs: {images.CONVERTER} is missing or failed (scripts/setup installs "
               "it); figures are there as SVG", file=sys.stderr)
     for one in chapters:
