@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <variant>
@@ -68,6 +69,17 @@ std::string DescribeLocal(const RunReport& report) {
   return text + fmt::format("; peak {}", FormatBytes(memory.local_peak_bytes));
 }
 
+json SeriesJson(const std::vector<workloads::MemorySample>& samples) {
+  json series = {
+      {"seconds", json::array()}, {"heap_used_bytes", json::array()}, {"local_bytes", json::array()}};
+  for (const workloads::MemorySample& sample : samples) {
+    series["seconds"].push_back(std::round(sample.seconds * 1e3) / 1e3);
+    series["heap_used_bytes"].push_back(sample.heap_used_bytes);
+    series["local_bytes"].push_back(sample.local_bytes);
+  }
+  return series;
+}
+
 }  // namespace
 
 std::string RunReport::ForPeople() const {
@@ -115,6 +127,7 @@ std::string RunReport::Json() const {
                    {"heap_used_bytes", result.memory.heap_used_bytes},
                    {"staging_bytes", result.memory.staging_bytes},
                    {"metadata_bytes", result.memory.metadata_bytes}}},
+                 {"series", SeriesJson(result.series)},
                  {"options", OptionsJson(*this)},
                  {"provenance", std::move(provenance)},
                  {"baseline", nullptr}};

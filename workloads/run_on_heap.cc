@@ -9,6 +9,7 @@ StatusOr<RunResult> RunOnHeap(Workload& workload, const HeapOptions& options, Pr
   StatusOr<std::unique_ptr<Heap>> heap = Heap::Create(options);
   if (!heap.ok()) return heap.status();
   RunResult result;
+  MemorySampler sampler(**heap);
   {
     Mutator mutator(**heap);
     Session session(mutator, progress);
@@ -18,6 +19,7 @@ StatusOr<RunResult> RunOnHeap(Workload& workload, const HeapOptions& options, Pr
     result.seconds = session.seconds();
     result.counters = std::move(session.counters());
   }
+  result.series = sampler.Stop();
   result.seconds.try_emplace("build", 0);
   result.seconds.try_emplace("measured", 0);
   result.counters.merge((*heap)->Counters());

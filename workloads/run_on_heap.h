@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "tandem/heap.h"
 #include "tandem/status.h"
+#include "workloads/memory_series.h"
 #include "workloads/workload.h"
 
 namespace tandem::workloads {
@@ -19,6 +21,7 @@ struct RunResult {
   std::map<std::string, double> seconds;     // by phase; `build` and `measured` are always there
   std::map<std::string, uint64_t> counters;  // the heap's and the workload's
   HeapMemory memory;
+  std::vector<MemorySample> series;  // of the whole run, building included
 };
 
 StatusOr<RunResult> RunOnHeap(Workload& workload, const HeapOptions& options, Progress& progress);

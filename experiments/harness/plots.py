@@ -4,24 +4,12 @@ import itertools
 import math
 import os
 
-from harness import plan
+from harness import summary
 from harness.errors import RunError
 
 # Told apart by everybody (Okabe and Ito).
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 _COLUMNS = 3
-
-
-def _panels(cells):
-    """[(title, [(value of plot_by, point)])] in the order of the plan."""
-    experiment, found = cells.experiment, {}
-    by = experiment.plot_by
-    for point in plan.points(experiment):
-        others = [f"{name} {value}" for name, value in point.axes.items()
-                  if name != by and len(experiment.axes[name]) > 1]
-        title = "\n".join([point.workload.label, *([", ".join(others)] if others else [])])
-        found.setdefault(title, []).append((str(point.axes[by]), point))
-    return found
 
 
 def _pyplot(folder):
@@ -82,7 +70,7 @@ def _label_groups(axes, group, experiment):
 def draw_times(cells, path, title, footer):
     """Time relative to all local; error bars span the rounds. False: nothing to draw."""
     names = [configuration.name for configuration in cells.experiment.configurations]
-    panels = {panel: group for panel, group in _panels(cells).items()
+    panels = {panel: group for panel, group in summary.panels(cells).items()
               if any(cells.slowdown(p, name) for _, p in group for name in names)}
     if not panels:
         return False
@@ -125,7 +113,7 @@ def draw_fetches(cells, path, title, footer):
     def counts(point, name):
         return (cells.median(point, name, "mutator_fetches"),
                 cells.median(point, name, "collector_fetches"))
-    panels = {panel: group for panel, group in _panels(cells).items()
+    panels = {panel: group for panel, group in summary.panels(cells).items()
               if any(None not in counts(p, name) for _, p in group for name in names)}
     if not panels:
         return False

@@ -2,7 +2,12 @@
 
 import json
 
-from harness import plots, summary, tables, targets
+from harness import (chapter, figure_causes, figure_times, images, plots, summary, tables,
+                     targets)
+
+# What the paper shows too: its Table 2, mean slowdowns, Figures 6 and 7, and prefetching.
+_BESIDE_PAPER = (figure_times.speedup, figure_times.mean_slowdown, figure_times.programs,
+                 figure_causes.early_reads)
 
 MARKING_SHARE = 0.25  # "the collector runs at least a quarter of the time"
 
@@ -65,3 +70,7 @@ def _draw(cells, folder, origin, footer):
     title = cells.experiment.title + (" (emulated)" if origin["emulated"] else "")
     plots.draw_times(cells, folder / "time.png", title, footer)
     plots.draw_fetches(cells, folder / "fetches.png", title, footer)
+    for make in _BESIDE_PAPER:
+        figure = make(cells)
+        if figure:
+            images.write(figure, chapter.footer(cells), folder / figure.name)

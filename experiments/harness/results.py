@@ -48,6 +48,7 @@ class Results:
         for number, text in enumerate(data[:whole].splitlines(), 1):
             try:
                 line = json.loads(text)
+                line["key"]["line"]  # pylint: disable=pointless-statement
                 self.lines[self._index(line["key"])] = line
             except (ValueError, KeyError, TypeError):
                 raise RunError(f"{self.path}:{number}: not a line of results") from None

@@ -17,16 +17,27 @@ class Cells:
         self._cells = {}
         self.failed = []  # lines of runs that are no data points
         self.missing = 0  # runs that were not made
-        self._axes = {}
         for run in planned:
             line = results.find(run_key(run, commit))
             if line is None:
                 self.missing += 1
-            elif line["status"] != "ok":
-                self.failed.append(line)
             else:
-                index = self._index(run.point, run.configuration.name)
-                self._cells.setdefault(index, {})[run.round] = line["result"]
+                self._take(line, self._index(run.point, run.configuration.name), run.round)
+
+    @classmethod
+    def of_lines(cls, experiment, lines, commit):
+        """Of runs as they were recorded, whatever was planned."""
+        cells = cls(experiment, [], None, commit)
+        for line in lines:
+            index = plan.canonical([line["workload"], line["axes"]]), line["configuration"]
+            cells._take(line, index, line["key"]["round"])
+        return cells
+
+    def _take(self, line, index, number):
+        if line["status"] != "ok":
+            self.failed.append(line)
+        else:
+            self._cells.setdefault(index, {})[number] = line["result"]
 
     @staticmethod
     def _index(point, name):
@@ -58,7 +69,19 @@ class Cells:
         return self.ratio("time", (point, name), (point.all_local(), self.experiment.reference))
 
 
-def _configurations(experiment):
+def panels(cells):
+    """{title: [(value of plot_by, point)]} in the order of the plan: what is drawn together."""
+    experiment, found = cells.experiment, {}
+    by = experiment.plot_by
+    for point in plan.points(experiment):
+        others = [f"{name} {value}" for name, value in point.axes.items()
+                  if name != by and len(experiment.axes[name]) > 1]
+        title = "\n".join([point.workload.label, *([", ".join(others)] if others else [])])
+        found.setdefault(title, []).append((str(point.axes[by]), point))
+    return found
+
+
+def configurations(experiment):
     return [configuration.name for configuration in experiment.configurations]
 
 
@@ -73,7 +96,7 @@ def rows(cells):
             known.add(plan.canonical([extra.workload.label, extra.axes]))
             points.append(extra)
     for point in points:
-        for name in _configurations(experiment):
+        for name in configurations(experiment):
             results = cells.results(point, name)
             if not results:
                 continue
@@ -98,7 +121,7 @@ def means(cells, marking_share):
     for point in plan.points(experiment):
         by_axes.setdefault(plan.canonical(point.axes), []).append(point)
     for points in by_axes.values():
-        names = [name for name in _configurations(experiment)
+        names = [name for name in configurations(experiment)
                  if any(cells.slowdown(point, name) for point in points)]
         common = [p for p in points if all(cells.slowdown(p, name) for name in names)
                   and _marks(cells, p, marking_share)]
@@ -128,7 +151,7 @@ def _marks(cells, point, share):
 def provenance(cells):
     """Of the first result; every line of the results has its own."""
     result = cells.any_result() or {}
-    fabrics = sorted({str(f) for f in cells.experiment.axes["fabric"]}
+    fabrics = sorted({str(f) for f in cells.experiment.axes.get("fabric", [])}
                      | {str(c.options["fabric"]) for c in cells.experiment.configurations
                         if "fabric" in c.options})
     return {**result.get("provenance", {}), "fabric": ", ".join(fabrics),

@@ -3,9 +3,9 @@
 from harness import sizes
 
 
-def _table(header, lines):
-    """Columns as wide as they need to be, so that it reads well as plain text too; numbers to the
-    right, names to the left."""
+def markdown(header, lines):
+    """A table. Columns as wide as they need to be, so that it reads well as plain text too; numbers
+    to the right, names to the left."""
     widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
     names = [any(line[i] and not line[i][0].isdigit() and line[i] != "-" for line in lines)
              for i in range(len(header))]
@@ -59,25 +59,43 @@ _COUNTS = (("mutator fetches", "mutator_fetches", _count),
            ("longest pause", "pause_max", _seconds), ("peak heap", "peak_heap", sizes.show))
 
 
+def _counted(rows):
+    # A column that nobody counted says nothing.
+    return [c for c in _COUNTS if any(c[1] in row["metrics"] for row in rows)]
+
+
+def count_titles(rows):
+    return [title for title, _, _ in _counted(rows)]
+
+
+def _cells(rows, shown):
+    """(where, its times, its counts) of each row, as text."""
+    counted = _counted(rows)
+    return [([*(str(row["axes"][name]) for name in shown), row["configuration"]],
+             [str(row["rounds"]), _times(row["metrics"].get("time"), " s"),
+              _times(row["slowdown"], "x"), _times(row["time_to_reference"], "x")],
+             [_median(row, metric, show) for _, metric, show in counted]) for row in rows]
+
+
+def result_cells(rows, shown):
+    """(times, counts) of all workloads, a line each that begins with the workload."""
+    found = list(zip(rows, _cells(rows, shown)))
+    return ([[row["workload"], *at, *times] for row, (at, times, _) in found],
+            [[row["workload"], *at, *counts] for row, (at, _, counts) in found])
+
+
 def results(rows, axes):
     """Two tables a workload: times, and the counts that explain them."""
     shown, parts = varying(axes), []
     for workload in dict.fromkeys(row["workload"] for row in rows):
         mine = [row for row in rows if row["workload"] == workload]
-        # A column that nobody counted says nothing.
-        counts = [c for c in _COUNTS if any(c[1] in row["metrics"] for row in mine)]
-        place = [[str(row["axes"][name]) for name in shown] + [row["configuration"]]
-                 for row in mine]
+        lines = _cells(mine, shown)
         parts.append(f"## {workload}\n")
-        parts.append(_table(
+        parts.append(markdown(
             [*shown, "configuration", "rounds", "time", "against all local", "against reference"],
-            [[*at, str(row["rounds"]), _times(row["metrics"].get("time"), " s"),
-              _times(row["slowdown"], "x"), _times(row["time_to_reference"], "x")]
-             for at, row in zip(place, mine)]) + "\n")
-        parts.append(_table(
-            [*shown, "configuration", *(title for title, _, _ in counts)],
-            [at + [_median(row, metric, show) for _, metric, show in counts]
-             for at, row in zip(place, mine)]) + "\n")
+            [at + times for at, times, _ in lines]) + "\n")
+        parts.append(markdown([*shown, "configuration", *count_titles(mine)],
+                              [at + counts for at, _, counts in lines]) + "\n")
     return "\n".join(parts)
 
 
@@ -89,7 +107,7 @@ def means(title, rows, axes):
               f"{row['slowdown']:.2f}x",
               "-" if row["time_to_reference"] is None else f"{row['time_to_reference']:.2f}x",
               ", ".join(row["workloads"])] for row in rows]
-    return f"## {title}\n\n" + _table(
+    return f"## {title}\n\n" + markdown(
         [*shown, "configuration", "against all local", "against reference", "workloads"],
         lines) + "\n"
 
@@ -99,7 +117,7 @@ def targets(rows):
         return ""
     lines = [[row["name"], row["limit"], "-" if row["value"] is None else f"{row['value']:.3g}",
               row["verdict"], row["detail"]] for row in rows]
-    return "## Targets\n\n" + _table(["target", "wanted", "measured", "verdict", "notes"],
+    return "## Targets\n\n" + markdown(["target", "wanted", "measured", "verdict", "notes"],
                                      lines) + "\n"
 
 

@@ -232,6 +232,8 @@ class Reports(Scratch):
             self.assertIn(wanted, done.stdout)
         for name in ("time.png", "fetches.png"):
             self.assertTrue((self.out / name).read_bytes().startswith(b"\x89PNG"))
+        for name in ("speedup", "programs"):
+            self.assertTrue((self.out / f"{name}.svg").read_text().startswith("<svg"))
         summary = self.summary()
         self.assertEqual(summary["targets"][0]["verdict"], "PASS")
         self.assertTrue(summary["provenance"]["emulated"])

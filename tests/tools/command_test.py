@@ -200,7 +200,13 @@ class CommandTest(unittest.TestCase):
     def test_json_has_the_documented_keys(self):
         result = self.word_count("--order", "fifo")
         self.assertEqual(set(result), {"workload", "checksum", "seconds", "counters", "memory",
-                                       "options", "provenance", "baseline"})
+                                       "options", "provenance", "baseline", "series"})
+        samples = result["series"]
+        self.assertEqual(set(samples), {"seconds", "heap_used_bytes", "local_bytes"})
+        self.assertEqual(len({len(values) for values in samples.values()}), 1)
+        self.assertGreaterEqual(len(samples["seconds"]), 2)
+        self.assertEqual(samples["seconds"], sorted(samples["seconds"]))
+        self.assertGreater(max(samples["heap_used_bytes"]), 0)
         self.assertEqual(result["workload"], "wordcount")
         self.assertIsInstance(result["checksum"], str)
         self.assertLessEqual({"prepare", "build", "measured", "map", "reduce", "result"},
