@@ -69,6 +69,8 @@ METRICS = {
     "stalls": _counter("gc.stall.count"),
     "stall_max": _scaled(_counter("gc.stall.max_ns"), 1e-9),
     "pause_max": _scaled(_counter("gc.pause_max_ns"), 1e-9),
+    "major_faults": _counter("os.major_faults"),
+    "peak_process": _memory("process_peak_bytes"),
     "peak_heap": _memory("footprint_bytes"),
     "peak_local": _memory("local_peak_bytes"),
 }

@@ -2,7 +2,7 @@
 
 import json
 
-from harness import plots, summary, tables, targets
+from harness import peer, plots, summary, tables, targets
 
 MARKING_SHARE = 0.25  # "the collector runs at least a quarter of the time"
 
@@ -37,6 +37,7 @@ def write(cells, results, folder, marking_share=MARKING_SHARE, with_plots=True):
     parts = [f"# {experiment.title}\n", footer.replace("\n", "  \n") + "  ",
              f"reference: {experiment.reference}; heap {', '.join(experiment.axes['heap'])}; "
              "ratios are medians of ratios taken round by round\n"]
+    parts.append(peer.describe(experiment))
     if _state(cells):
         parts.append(f"**Not complete: {_state(cells)}.**\n")
     parts += [tables.targets(verdicts),
