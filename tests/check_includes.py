@@ -38,6 +38,8 @@ FLOORS = {
                        "words", "internal"]),
     # The memory server is a program apart: it knows of no heap.
     "tools": (["tools/"], ["sim", "workloads", "api", "remote", "words"]),
+    # Programs apart, with headers of their own in place of the API's.
+    "peers": (["peers/"], ["tools", "workloads", "api", "words", "internal"]),
 }
 OUTSIDE = ("bench/", "tests/")
 

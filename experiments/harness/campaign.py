@@ -6,6 +6,7 @@ import os
 from harness import command, sizes
 from harness.calibration import Calibration
 from harness.errors import RunError
+from harness.peer import Peer
 from harness.results import run_key
 
 
@@ -74,12 +75,9 @@ class Campaign:
             return {**line, "message": self._refused[run.kind()]}
         try:
             expected = self._calibration.checksum(run.point)
-            options = self._options(run)
+            line["arguments"], outcome = self._make(run)
         except RunError as error:
             return {**line, "message": str(error)}
-        line["arguments"] = command.arguments(run.point.workload.name, options)
-        outcome = self._tandem.run(run.point.workload.name, options,
-                                   self._experiment.time_limit_s)
         line.update(wall_s=outcome.wall_s, result=outcome.result, message=outcome.message)
         if outcome.refused:
             line["message"] = f"refused by the command: {outcome.message}"
@@ -94,8 +92,19 @@ class Campaign:
             line["status"] = "ok"
         return line
 
-    def _options(self, run):
+    def _make(self, run):
+        """(arguments, Outcome)."""
         heap, local = self._calibration.sizes_of(run.point, run.configuration)
+        if run.configuration.program:
+            peer = Peer(run, self._tandem, self._results, self._experiment, self._retry)
+            return peer.make(heap, local)
+        options = self._options(run, heap, local)
+        return (command.arguments(run.point.workload.name, options),
+                self._tandem.run(run.point.workload.name, options,
+                                 self._experiment.time_limit_s))
+
+    @staticmethod
+    def _options(run, heap, local):
         options = {**run.options(), "heap": heap, "local": sizes.ALL if local is None else local}
         if run.options()["heap"] == sizes.NO_GC:
             options["only-when-full"] = True

@@ -12,6 +12,7 @@ import time
 from harness.errors import RunError
 
 _SHORT_S = 60  # what --version and list may take
+_END_S = 30    # what it may take to take things down
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +34,54 @@ def arguments(workload, options):
     return line + ["--json"]
 
 
+def run(line, limit_s):
+    """Runs a command line that ends with printing one JSON object."""
+    begin = time.monotonic()
+    try:
+        child = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True, errors="replace")
+    except OSError as error:
+        raise RunError(f"cannot run {line[0]}: {error.strerror}") from None
+    message = ""
+    try:
+        output, said = child.communicate(timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        message = f"stopped after {limit_s:g} s"
+    finally:
+        if child.poll() is None:  # too slow, or we were interrupted
+            _end(child)
+    wall_s = time.monotonic() - begin
+    if message:
+        return Outcome(None, message, False, wall_s)
+    try:
+        result = json.loads(output)
+        result["seconds"]["measured"], result["checksum"], result["counters"]
+    except (ValueError, KeyError, TypeError):
+        result = None
+    return Outcome(result, _complaint(child.returncode, said, result), child.returncode == 2,
+                   wall_s)
+
+
+def _end(child):
+    """Politely first: a wrapper has things to take down."""
+    child.terminate()
+    try:
+        child.communicate(timeout=_END_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.communicate()
+
+
+def _complaint(code, said, result):
+    if code == 0:
+        return "" if result else "printed no result that can be read"
+    lines = [line for line in said.strip().splitlines() if line] or ["nothing was said"]
+    last = re.sub(r"^(tandem|swap): ", "", lines[-1])
+    if code < 0:
+        return f"ended by {signal.Signals(-code).name}: {last}"
+    return f"exit code {code}: {last}"
+
+
 class Tandem:
     def __init__(self, program):
         self.program = str(program)
@@ -49,42 +98,7 @@ class Tandem:
         return found
 
     def run(self, workload, options, limit_s):
-        begin = time.monotonic()
-        try:
-            child = subprocess.Popen([self.program, *arguments(workload, options)],
-                                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                     stderr=subprocess.PIPE, text=True, errors="replace")
-        except OSError as error:
-            raise RunError(f"cannot run {self.program}: {error.strerror}") from None
-        message = ""
-        try:
-            output, said = child.communicate(timeout=limit_s)
-        except subprocess.TimeoutExpired:
-            message = f"stopped after {limit_s:g} s"
-        finally:
-            if child.poll() is None:  # too slow, or we were interrupted
-                child.kill()
-                child.communicate()
-        wall_s = time.monotonic() - begin
-        if message:
-            return Outcome(None, message, False, wall_s)
-        try:
-            result = json.loads(output)
-            result["seconds"]["measured"], result["checksum"], result["counters"]
-        except (ValueError, KeyError, TypeError):
-            result = None
-        return Outcome(result, self._complaint(child.returncode, said, result),
-                       child.returncode == 2, wall_s)
-
-    @staticmethod
-    def _complaint(code, said, result):
-        if code == 0:
-            return "" if result else "printed no result that can be read"
-        lines = [line for line in said.strip().splitlines() if line] or ["nothing was said"]
-        last = re.sub(r"^tandem: ", "", lines[-1])
-        if code < 0:
-            return f"ended by {signal.Signals(-code).name}: {last}"
-        return f"exit code {code}: {last}"
+        return run([self.program, *arguments(workload, options)], limit_s)
 
     def _ask(self, *line):
         try:

@@ -137,6 +137,8 @@ METRICS = {
         _counter(f"trace.from_{source}") for source in ("ring", "group", "drain", "queue")))),
     "garbage_rate": _ratio(_counter("gc.freed_bytes"), _counted_s),
     "objects_marked_per_cycle": _ratio(_counter("gc.objects_marked"), _counter("gc.cycles")),
+    "major_faults": _counter("os.major_faults"),
+    "peak_process": _memory("process_peak_bytes"),
     "peak_heap": _memory("footprint_bytes"),
     "peak_local": _memory("local_peak_bytes"),
 }

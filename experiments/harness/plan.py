@@ -46,8 +46,10 @@ class Run:
     def kind(self):
         """Names what is repeated in every round. Labels are not part of it: a configuration
         may be renamed, and what was measured stands."""
+        peer = {"program": self.configuration.program, "wrapper": self.configuration.wrapper}
         return canonical({"workload": self.point.workload.name, "axes": self.point.axes,
-                          "live": self.point.workload.live, "options": self.options()})
+                          "live": self.point.workload.live, "options": self.options(),
+                          **(peer if self.configuration.program else {})})
 
     def title(self):
         axes = " ".join(str(value) for value in self.point.axes.values())
@@ -73,7 +75,8 @@ def runs(experiment):
     one_round, seen = [], set()
     for point in points(experiment):
         candidates = [Run(point.all_local(), reference, 0)]
-        candidates += [Run(point, c, 0) for c in experiment.configurations]
+        candidates += [Run(point, c, 0) for c in experiment.configurations
+                       if c.has(point.workload)]
         for run in candidates:
             if (run.kind(), run.configuration.name) not in seen:
                 seen.add((run.kind(), run.configuration.name))

@@ -2,7 +2,7 @@
 
 import json
 
-from harness import (chapter, figure_causes, figure_times, images, plots, summary, tables,
+from harness import (chapter, figure_causes, figure_times, images, peer, plots, summary, tables,
                      targets)
 
 # What the paper shows too: its Table 2, mean slowdowns, Figures 6 and 7, and prefetching.
@@ -42,6 +42,7 @@ def write(cells, results, folder, marking_share=MARKING_SHARE, with_plots=True):
     parts = [f"# {experiment.title}\n", footer.replace("\n", "  \n") + "  ",
              f"reference: {experiment.reference}; heap {', '.join(experiment.axes['heap'])}; "
              "ratios are medians of ratios taken round by round\n"]
+    parts.append(peer.describe(experiment))
     if _state(cells):
         parts.append(f"**Not complete: {_state(cells)}.**\n")
     parts += [tables.targets(verdicts),

@@ -8,6 +8,7 @@ Options are those of `tandem run` by name; the runner understands four of them i
 import dataclasses
 import itertools
 import pathlib
+import shlex
 import tomllib
 
 from harness import sizes
@@ -16,9 +17,9 @@ from harness.errors import UsageError
 _AXIS_DEFAULTS = {"heap": ["2x"], "fabric": ["emulated:rdma40"], "local": ["100%", "25%"],
                   "seed": [1]}
 _KEYS = {
-    "experiment": {"title", "rounds", "time_limit_s", "reference", "plot_by", "axes", "orders",
-                   "prefetchers", "configuration", "workload", "target"},
-    "configuration": {"name", "options"},
+    "experiment": {"title", "rounds", "time_limit_s", "give_up", "reference", "plot_by", "axes",
+                   "orders", "prefetchers", "configuration", "workload", "target"},
+    "configuration": {"name", "options", "program", "wrapper", "workloads"},
     "workload": {"name", "label", "live", "options"},
     "target": {"name", "metric", "of", "against", "kind", "over", "at_least", "at_most", "where",
                "for_each", "marking_share_at_least"},
@@ -39,6 +40,12 @@ class Workload:
 class Configuration:
     name: str
     options: dict
+    program: str | None = None  # a peer instead of `tandem`
+    wrapper: tuple = ()         # what limits its memory: a command line
+    workloads: tuple | None = None  # names of those that it has; None: all
+
+    def has(self, workload):
+        return self.workloads is None or workload.name in self.workloads
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +69,7 @@ class Experiment:
     title: str
     rounds: int
     time_limit_s: float
+    give_up: float | None  # a peer, after so many times what it takes all local
     reference: str  # the configuration whose all-local run slowdowns are taken against
     plot_by: str    # the axis along the plots
     axes: dict
@@ -120,6 +128,21 @@ def _axes(table):
     return axes
 
 
+def _peer(table, where):
+    """What makes a configuration a peer, checked."""
+    program, wrapper = table.get("program"), table.get("wrapper")
+    for key, value in (("program", program), ("wrapper", wrapper)):
+        if value is not None and (not isinstance(value, str) or not value.strip()):
+            raise UsageError(f"{where}: '{key}' is not a command")
+    if (program is None) != (wrapper is None):
+        raise UsageError(f"{where}: 'program' and 'wrapper' need each other")
+    workloads = table.get("workloads")
+    if workloads is not None and (not isinstance(workloads, list) or not workloads):
+        raise UsageError(f"{where}: 'workloads' needs a list of names")
+    return {"program": program, "wrapper": tuple(shlex.split(wrapper or "")),
+            "workloads": None if workloads is None else tuple(workloads)}
+
+
 def _configurations(document):
     """The product of `orders` and `prefetchers`, and what is named besides."""
     found = []
@@ -134,7 +157,8 @@ def _configurations(document):
     for table in document.get("configuration", []):
         _check_keys(table, "configuration", "[[configuration]]")
         name = _need(table, "name", "[[configuration]]")
-        found.append(Configuration(name, _options(table, f"configuration '{name}'")))
+        where = f"configuration '{name}'"
+        found.append(Configuration(name, _options(table, where), **_peer(table, where)))
     if not found:
         raise UsageError("no configuration: name some by `orders` or [[configuration]]")
     return tuple(found)
@@ -215,6 +239,13 @@ def parse(document, name):
     reference = document.get("reference", configurations[0].name)
     if reference not in [c.name for c in configurations]:
         raise UsageError(f"reference: no configuration is called '{reference}'")
+    if next(c for c in configurations if c.name == reference).program:
+        raise UsageError(f"reference: '{reference}' is another program: its all-local run says "
+                         "nothing of the footprint")
+    for configuration in configurations:
+        if unknown := set(configuration.workloads or ()) - {w.name for w in workloads}:
+            raise UsageError(f"configuration '{configuration.name}': no workload is called "
+                             f"'{unknown.pop()}'")
     plot_by = document.get("plot_by", "local")
     if plot_by not in axes:
         raise UsageError(f"plot_by: no axis is called '{plot_by}'")
@@ -225,6 +256,8 @@ def parse(document, name):
         name=name, title=document.get("title", name),
         rounds=int(_number(document.get("rounds", 5), "rounds", 1)),
         time_limit_s=_number(document.get("time_limit_s", 900), "time_limit_s", 0.1),
+        give_up=(None if "give_up" not in document
+                 else _number(document["give_up"], "give_up", 1)),
         reference=reference, plot_by=plot_by, axes=axes, configurations=configurations,
         workloads=workloads, targets=_targets(document, axes, configurations))
 

@@ -56,6 +56,7 @@ _COUNTS = (("mutator fetches", "mutator_fetches", _count),
            ("accuracy", "accuracy", _percent), ("write-backs", "writebacks", _count),
            ("cycles", "cycles", _count), ("cycle", "cycle_time", _seconds),
            ("marking", "marking_share", _percent), ("stalls", "stalls", _count),
+           ("major faults", "major_faults", _count),
            ("longest pause", "pause_max", _seconds), ("peak heap", "peak_heap", sizes.show))
 
 
