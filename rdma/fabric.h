@@ -57,6 +57,10 @@ class Fabric {
   virtual uint64_t TimeoutNs() const = 0;
 
   virtual FabricStats Stats() const = 0;
+
+  // Why transfers do not get through at present, for people: a constant; null if nothing is known.
+  // Async-signal-safe.
+  virtual const char* Trouble() const { return nullptr; }
 };
 
 // What `Fabric::Open` understands, a line each, for `tandem list`.

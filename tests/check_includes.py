@@ -98,8 +98,8 @@ def check_file(path, text, exists):
             if found["open"] == '"':
                 errors.append(f'{path}:{number}: #include "{name}": write our files as seen from '
                               "the root (tandem/... for include/tandem/), others in <>")
-        elif found["open"] == "<" and target.startswith("rdma/fi_"):
-            continue  # libfabric's
+        elif found["open"] == "<" and target.startswith(("rdma/fi_", "rdma/rdma_")):
+            continue  # libfabric's, librdmacm's
         elif not any(exists(source) for source in sources_of(target)):
             errors.append(f'{path}:{number}: #include "{name}": there is no such file')
         elif floor_of(target) not in allowed:

@@ -16,7 +16,8 @@ tandem_check(of_checks ${TANDEM_PYTHON} tests/check_includes_test.py)
 tandem_check(scripts ${TANDEM_PYTHON} tests/scripts_test.py)
 if(TANDEM_SHELLCHECK)
   tandem_check(shellcheck ${TANDEM_SHELLCHECK} --external-sources scripts/lib.sh scripts/demo
-    scripts/format scripts/perf scripts/setup scripts/swap scripts/test scripts/tidy .ci/run)
+    scripts/format scripts/perf scripts/setup scripts/softroce scripts/guest/init scripts/guest/main
+    scripts/swap scripts/test scripts/tidy tests/softroce/run .ci/run)
 endif()
 
 # The C++ example of README.md is taken out of it when CMake runs (again when the README changes),

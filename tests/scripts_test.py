@@ -245,7 +245,7 @@ class Perf(Scratch):
 
 class Options(unittest.TestCase):
     SCRIPTS = ["scripts/setup", "scripts/test", "scripts/demo", "scripts/format", "scripts/tidy",
-               "scripts/perf", "scripts/swap"]
+               "scripts/perf", "scripts/swap", "scripts/softroce"]
 
     def test_every_script_explains_itself(self):
         for script in [*self.SCRIPTS, "bench/run", "experiments/run"]:

@@ -266,11 +266,12 @@ struct MemserverSyntax {
     app = tandem.add_subcommand("memserver", "Lend this machine's memory to heaps elsewhere");
     app->allow_extras();
     rdma::MemoryServerOptions& server = request.server;
-    app->add_option("--fabric", server.fabric, "How pages travel: tcp or shm")
+    app->add_option("--fabric", server.fabric, "How pages travel: tcp, shm, verbs or verbs-ofi")
         ->default_str(server.fabric)
         ->type_name("NAME");
     app->add_option("--listen", server.listen,
-                    "HOST:PORT to listen on, port 0 for any; for shm a name")
+                    "HOST:PORT to listen on, port 0 for any; for shm a name, for verbs an "
+                    "address of an RDMA device")
         ->default_str(server.listen)
         ->type_name("ADDRESS");
     app->add_option("--capacity", capacity, "Memory to lend in all")
@@ -370,6 +371,11 @@ StatusOr<Request> ParseCommandLine(int argc, char** argv) {
   list->footer("Example: tandem list");
   list->allow_extras();
 
+  CLI::App* fabrics =
+      app.add_subcommand("fabrics", "Tell which fabrics this machine offers, and why not others");
+  fabrics->footer("Example: tandem fabrics");
+  fabrics->allow_extras();
+
   MemserverSyntax memserver;
   memserver.AddTo(app);
 
@@ -384,15 +390,22 @@ StatusOr<Request> ParseCommandLine(int argc, char** argv) {
   }
 
   if (const std::vector<std::string> extra = app.remaining(); !extra.empty()) {
-    return Status::InvalidArgument(fmt::format(
-        "unknown command '{}'; valid are run, simulate, list, memserver, --help, --version",
-        extra[0]));
+    return Status::InvalidArgument(
+        fmt::format("unknown command '{}'; valid are run, simulate, list, fabrics, memserver, "
+                    "--help, --version",
+                    extra[0]));
   }
   if (list->parsed()) {
     const std::vector<std::string> extra = list->remaining();
     if (extra.empty()) return Request(ListRequest{});
     return Status::InvalidArgument(
         fmt::format("unknown '{}'; `tandem list` takes nothing but --help", extra[0]));
+  }
+  if (fabrics->parsed()) {
+    const std::vector<std::string> extra = fabrics->remaining();
+    if (extra.empty()) return Request(FabricsRequest{});
+    return Status::InvalidArgument(
+        fmt::format("unknown '{}'; `tandem fabrics` takes nothing but --help", extra[0]));
   }
   if (simulate.app->parsed()) {
     if (Status status = simulate.Apply(); !status.ok()) return status;
@@ -404,7 +417,8 @@ StatusOr<Request> ParseCommandLine(int argc, char** argv) {
   }
   if (!run->parsed()) {
     return Status::InvalidArgument(
-        "a command is missing; valid are run, simulate, list, memserver, --help, --version");
+        "a command is missing; valid are run, simulate, list, fabrics, memserver, --help, "
+        "--version");
   }
   if (const std::vector<std::string> extra = run->remaining(); !extra.empty()) {
     if (extra[0].starts_with("-")) {

@@ -15,9 +15,10 @@ struct ShowRequest {
   std::string text;  // help or version
 };
 struct ListRequest {};
+struct FabricsRequest {};
 
-using Request =
-    std::variant<ShowRequest, ListRequest, MemserverRequest, RunRequest, SimulateRequest>;
+using Request = std::variant<ShowRequest, ListRequest, FabricsRequest, MemserverRequest, RunRequest,
+                             SimulateRequest>;
 
 // The error is one line that says what is valid.
 StatusOr<Request> ParseCommandLine(int argc, char** argv);

@@ -7,6 +7,7 @@
 #include "rdma/remote/libfabric_fabric.h"
 #include "tools/command_line.h"
 #include "tools/exit_code.h"
+#include "tools/fabrics_command.h"
 #include "tools/list_command.h"
 #include "tools/memserver_command.h"
 #include "tools/run_command.h"
@@ -25,6 +26,7 @@ Status Perform(Request request) {
   if (auto* memserver = std::get_if<MemserverRequest>(&request)) {
     return RunMemserver(std::move(*memserver));
   }
+  if (std::holds_alternative<FabricsRequest>(request)) return WriteOutput(DescribeFabrics());
   return WriteOutput(DescribeChoices());
 }
 

@@ -9,46 +9,29 @@
 // the time. One thread calls everything here, but for Wake.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
+#include "rdma/remote/connection.h"
 #include "rdma/remote/control.h"
-#include "rdma/remote/ofi.h"
+#include "rdma/remote/provider.h"
 #include "runtime/base/os_memory.h"
+#include "tandem/status.h"
 
 namespace tandem::rdma {
 
 class DataSession {
  public:
+  virtual ~DataSession() = default;
+
   // Zero-filled and registered.
-  StatusOr<LentMemory> Lend(uint64_t bytes);
-
- private:
-  friend class DataRoad;
-  friend class MessageRoad;
-  friend class SharedMemoryRoad;
-
-  struct Slab {
-    base::OsMemory memory;
-    FidPtr<fid_mr> region;
-  };
-  struct Endpoint {
-    uint32_t generation = 0;
-    FidPtr<fid_av> addresses;
-    FidPtr<fid_ep> endpoint;
-  };
-
-  bool virtual_addresses_ = false;
-  uint64_t next_key_ = 1;
-  FidPtr<fid_domain> domain_;
-  FidPtr<fid_cq> queue_;
-  std::vector<Slab> slabs_;
-  std::map<uint32_t, Endpoint> endpoints_;  // by channel
+  virtual StatusOr<LentMemory> Lend(uint64_t bytes) = 0;
 };
+
+// Of one session: a client that opens more is out of its mind.
+inline constexpr size_t kMaxChannels = 4096;
 
 class DataRoad {
  public:
@@ -64,8 +47,7 @@ class DataRoad {
   // What clients connect to besides the host; empty if OpenRoad says it.
   virtual std::string service() const = 0;
 
-  StatusOr<std::unique_ptr<DataSession>> OpenSession();
-
+  virtual StatusOr<std::unique_ptr<DataSession>> OpenSession() = 0;
   virtual void CloseSession(std::unique_ptr<DataSession> session) = 0;
 
   // For providers without connections: the address of a fresh endpoint.
@@ -74,16 +56,9 @@ class DataRoad {
   // Serves what has arrived; waits for more for about `wait_ms`, unless woken. 0: does not wait.
   virtual void Serve(int wait_ms) = 0;
   virtual void Wake() = 0;
-
- protected:
-  // Whether completion queues have a descriptor to wait on.
-  virtual bool CanWait() const { return false; }
-  virtual void Opened(DataSession&) {}
-  static void Drain(fid_cq& queue);
-  StatusOr<FidPtr<fid_ep>> MakeEndpoint(DataSession& session, fi_info& info);
-
-  InfoPtr info_;
-  FidPtr<fid_fabric> fabric_;
 };
+
+// What sessions lend: zero-filled, in huge pages if the kernel has any.
+StatusOr<base::OsMemory> ReserveLentMemory(uint64_t bytes);
 
 }  // namespace tandem::rdma

@@ -46,9 +46,11 @@ Status Keeper::Add(Wire& wire) {
     const Connection::State state = (*connection)->Check();
     if (state == Connection::State::kReady) break;
     if (state == Connection::State::kFailed || base::NowNs() > deadline) {
+      const char* const trouble = (*connection)->Trouble();
       return Status::Unavailable(
-          fmt::format("memory server {} {} a channel's connection", wire.server.url(),
-                      state == Connection::State::kFailed ? "refuses" : "does not answer"));
+          fmt::format("memory server {} {} a channel's connection{}{}", wire.server.url(),
+                      state == Connection::State::kFailed ? "refuses" : "does not answer",
+                      trouble == nullptr ? "" : ": ", trouble == nullptr ? "" : trouble));
     }
   }
   wire.offered.store(connection->release(), std::memory_order_release);
@@ -91,6 +93,7 @@ bool Keeper::Mend(Wire& wire) {
   }
   switch (wire.connecting->Check()) {
     case Connection::State::kReady:
+      wire.server.SetTrouble(nullptr);
       wire.deadline_ns = 0;
       wire.wanted.store(false, std::memory_order_relaxed);
       // Release: what the channel takes is complete, and it may want another from then on.
@@ -100,6 +103,7 @@ bool Keeper::Mend(Wire& wire) {
       if (now < wire.deadline_ns) return true;
       break;
     case Connection::State::kFailed:
+      wire.server.SetTrouble(wire.connecting->Trouble());
       // Perhaps another server listens there now: the lease tells.
       next_renewal_ns_ = std::min(next_renewal_ns_, now);
       break;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "rdma/remote/libfabric_fabric.h"
@@ -133,27 +134,18 @@ void LibfabricChannel::Reap(uint32_t index) {
     road.connection = road.wire.TakeOffer();
     return;
   }
-  fi_cq_entry entries[16];
+  void* done[16];
   for (;;) {
-    const ssize_t n = road.connection->Poll(entries);
-    if (n == -FI_EAGAIN) return;
-    if (n < 0) {
-      if (n == -FI_EAVAIL) {
-        // Only the first error tells a cause; all others follow from it.
-        const fi_cq_err_entry error = road.connection->TakeError();
-        const bool refused =
-            error.err == FI_EACCES || error.err == FI_EPERM || error.err == FI_EKEYREJECTED;
-        if (refused && error.op_context != nullptr) {
-          Finish(*static_cast<Slot*>(error.op_context), Outcome::kRefused);
-        }
+    const Connection::Report report = road.connection->Poll(done);
+    for (size_t i = 0; i < report.done; ++i) Finish(*static_cast<Slot*>(done[i]), Outcome::kDone);
+    if (report.broken) {
+      if (report.refused != nullptr) {
+        Finish(*static_cast<Slot*>(report.refused), Outcome::kRefused);
       }
       Disconnect(index);
       return;
     }
-    for (ssize_t i = 0; i < n; ++i) {
-      Finish(*static_cast<Slot*>(entries[i].op_context), Outcome::kDone);
-    }
-    if (static_cast<size_t>(n) < std::size(entries)) return;
+    if (report.done < std::size(done)) return;
   }
 }
 
@@ -164,6 +156,9 @@ void LibfabricChannel::Issue() {
       if (slots_[i].stage == Stage::kWaiting && !TryIssue(slots_[i])) break;
     }
   }
+  for (uint32_t i = 0; i < roads_.size(); ++i) {
+    if (roads_[i].connection != nullptr && !roads_[i].connection->Flush()) Disconnect(i);
+  }
 }
 
 bool LibfabricChannel::TryIssue(Slot& slot) {
@@ -173,17 +168,15 @@ bool LibfabricChannel::TryIssue(Slot& slot) {
     return false;
   }
   if (MustWaitForWrite(slot)) return false;
-  const Transfer& t = slot.transfer;
-  const ssize_t result =
-      road.connection->Post(t.direction, slot.extent, t.far.offset_bytes, t.local, t.bytes, &slot);
-  if (result == 0) {
+  const Connection::Posted posted = road.connection->Post(slot.transfer, slot.extent, &slot);
+  if (posted == Connection::Posted::kYes) {
     slot.stage = Stage::kOnWire;
     --waiting_[slot.list];
     ++OnWireOf(slot);
     return true;
   }
   // Else the next Poll makes room and tries again.
-  if (result != -FI_EAGAIN) Disconnect(slot.road);
+  if (posted == Connection::Posted::kBroken) Disconnect(slot.road);
   return false;
 }
 
@@ -210,6 +203,7 @@ bool LibfabricChannel::MustWaitForWrite(const Slot& slot) const {
 void LibfabricChannel::Disconnect(uint32_t index) {
   Road& road = roads_[index];
   if (road.connection == nullptr) return;
+  road.wire.server.SetTrouble(road.connection->Trouble());
   road.wire.Retire(std::move(road.connection));
   for (Slot& slot : slots_) {
     if (slot.list == kFree || slot.road != index || slot.stage != Stage::kOnWire) continue;

@@ -39,6 +39,7 @@
 #include <vector>
 
 #include "rdma/channel.h"
+#include "rdma/remote/ofi.h"
 #include "rdma/remote/wire.h"
 
 namespace tandem::rdma {
@@ -62,7 +63,8 @@ class LibfabricChannel final : public Channel {
   enum class Stage : uint8_t { kWaiting, kOnWire, kDone };
 
   struct Slot {
-    fi_context2 context;  // the provider's while the transfer is on the wire; must come first
+    // The provider's while the transfer is on the wire; must come first.
+    fi_context2 context;
     Transfer transfer;
     Extent extent;
     uint64_t sequence = 0;  // counts the transfers of the channel

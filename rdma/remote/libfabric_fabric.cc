@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "rdma/remote/libfabric_channel.h"
 #include "runtime/base/options.h"
@@ -27,6 +28,8 @@ StatusOr<LibfabricOptions> LibfabricOptions::Parse(std::string_view url) {
     const std::string_view item = url.substr(0, comma);
     if (item.find("://") != item.npos) {
       options.servers.emplace_back(item);
+    } else if (item.starts_with("source=")) {
+      options.source = item.substr(item.find('=') + 1);
     } else {
       const size_t equals = std::min(item.find('='), item.size());
       const std::string_view name = item.substr(0, equals);
@@ -35,7 +38,7 @@ StatusOr<LibfabricOptions> LibfabricOptions::Parse(std::string_view url) {
       if (key == std::end(kKeys)) {
         return Status::InvalidArgument(
             fmt::format("fabric: '{}' is neither a memory server nor a key; valid are {}; keys are "
-                        "depth, batch, timeout_ms",
+                        "depth, batch, timeout_ms, source",
                         Printable(std::string(item)), kSyntax));
       }
       const std::string_view value = item.substr(std::min(equals + 1, item.size()));
@@ -65,6 +68,7 @@ std::string LibfabricOptions::Name() const {
     const auto field = std::get<uint64_t O::*>(key.field);
     if (this->*field != usual.*field) name += fmt::format(",{}={}", key.name, this->*field);
   }
+  if (!source.empty()) name += ",source=" + source;
   return name;
 }
 
@@ -80,7 +84,7 @@ StatusOr<std::unique_ptr<Fabric>> LibfabricFabric::Open(std::string_view url) {
   fabric->slabs_ = reinterpret_cast<Slab*>(fabric->slab_table_.data());
   std::vector<RemoteServer*> servers;
   for (const std::string& server_url : fabric->options_.servers) {
-    auto server = RemoteServer::Join(server_url);
+    auto server = RemoteServer::Join(server_url, fabric->options_.depth, fabric->options_.source);
     if (!server.ok()) return server.status();
     fabric->servers_.push_back(std::move(*server));
     servers.push_back(fabric->servers_.back().get());
@@ -122,31 +126,28 @@ bool LibfabricFabric::Find(FarAddress far, uint64_t bytes, Extent& extent, uint3
   return true;
 }
 
+bool LibfabricFabric::PinsBuffers() const {
+  return std::any_of(servers_.begin(), servers_.end(),
+                     [](const auto& server) { return IsDevice(server->provider()); });
+}
+
 Status LibfabricFabric::RegisterBuffer(void* start, size_t bytes) {
   if (start == nullptr || bytes == 0) {
     return Status::InvalidArgument("a registered buffer must not be empty");
   }
   const std::lock_guard lock(mutex_);
-  // Relaxed: only changed under the lock that we hold.
-  const size_t count = buffer_count_.load(std::memory_order_relaxed);
-  if (count == kMaxBuffers) {
-    return Status::ResourceExhausted(
-        fmt::format("all {} buffers are registered: register larger ones", kMaxBuffers));
+  if (servers_[0]->transport().buffers().full()) {
+    return Status::ResourceExhausted(fmt::format(
+        "all {} buffers are registered: register larger ones", BufferTable::kMaxBuffers));
   }
-  buffers_[count] = {reinterpret_cast<uintptr_t>(start), bytes};
-  // Release: who sees the count sees the entry.
-  buffer_count_.store(count + 1, std::memory_order_release);
+  for (const auto& server : servers_) {
+    if (Status s = server->transport().Register(start, bytes); !s.ok()) return s;
+  }
   return Status::Ok();
 }
 
 [[maybe_unused]] bool LibfabricFabric::IsRegistered(const void* start, size_t bytes) const {
-  const uintptr_t address = reinterpret_cast<uintptr_t>(start);
-  // Acquire: pairs with the release in RegisterBuffer.
-  const size_t count = buffer_count_.load(std::memory_order_acquire);
-  return std::any_of(buffers_.begin(), buffers_.begin() + count, [&](const Buffer& buffer) {
-    return address >= buffer.start && bytes <= buffer.bytes &&
-           address - buffer.start <= buffer.bytes - bytes;
-  });
+  return servers_[0]->transport().buffers().Find(start, bytes) != nullptr;
 }
 
 StatusOr<std::unique_ptr<Channel>> LibfabricFabric::OpenChannel() {
@@ -180,15 +181,27 @@ FabricStats LibfabricFabric::Stats() const {
   return stats;
 }
 
+const char* LibfabricFabric::Trouble() const {
+  for (const auto& server : servers_) {
+    if (server->trouble() != nullptr && !server->lost()) return server->trouble();
+  }
+  return nullptr;
+}
+
 void RegisterRemoteFabrics() {
   PrepareLibfabric();
-  RegisterFabricKind({.scheme = "tcp",
-                      .description = {"tcp://HOST:PORT", "memory servers over TCP (libfabric)"},
-                      .open = LibfabricFabric::Open});
-  RegisterFabricKind(
-      {.scheme = "shm",
-       .description = {"shm://NAME", "a memory server on this machine, over shared memory"},
-       .open = LibfabricFabric::Open});
+  const FabricDescription descriptions[] = {
+      {"tcp://HOST:PORT", "memory servers over TCP (libfabric)"},
+      {"shm://NAME", "a memory server on this machine, over shared memory"},
+      {"verbs://HOST:PORT", "memory servers over InfiniBand, RoCE or iWARP (libibverbs)"},
+      {"verbs-ofi://HOST:PORT", "the same through libfabric"},
+  };
+  static_assert(std::size(descriptions) == std::size(kProviderNames));
+  for (size_t i = 0; i < std::size(descriptions); ++i) {
+    RegisterFabricKind({.scheme = kProviderNames[i],
+                        .description = descriptions[i],
+                        .open = LibfabricFabric::Open});
+  }
 }
 
 }  // namespace tandem::rdma

@@ -1,11 +1,10 @@
-// LibfabricFabric: far memory on memory servers, reached through libfabric.
+// LibfabricFabric: far memory on memory servers, reached through libfabric or verbs.
 //
-// Named by the servers, between which slabs alternate: tcp://HOST:PORT[,tcp://...][,key=value...]
-// or shm://NAME. Threads as in fabric.h. Call RegisterRemoteFabrics() once, before other threads
-// exist, to have Fabric::Open know these names.
+// Named by the servers, between which slabs alternate: tcp://HOST:PORT[,tcp://...][,key=value...],
+// shm://NAME or verbs://HOST:PORT. Threads as in fabric.h. Call RegisterRemoteFabrics() once,
+// before other threads exist, to have Fabric::Open know these names.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -23,12 +22,15 @@
 namespace tandem::rdma {
 
 struct LibfabricOptions {
-  static constexpr const char* kSyntax = "tcp://HOST:PORT[,tcp://...][,key=value...], shm://NAME";
+  static constexpr const char* kSyntax =
+      "tcp://HOST:PORT[,tcp://...][,key=value...], shm://NAME, verbs://HOST:PORT, "
+      "verbs-ofi://HOST:PORT";
 
   std::vector<std::string> servers;
   uint64_t depth = 128;       // transfers in flight per channel
   uint64_t batch = 16;        // of lanes other than demand, at most so many on the wire per server
   uint64_t timeout_ms = 500;  // of a transfer, before it is tried again
+  std::string source = {};    // verbs: this machine's address to go from; empty: any
 
   static StatusOr<LibfabricOptions> Parse(std::string_view url);
   std::string Name() const;
@@ -41,13 +43,14 @@ class LibfabricFabric final : public Fabric {
   std::string Name() const override { return options_.Name(); }
   StatusOr<uint32_t> LendSlab(uint64_t bytes) override;
   Status RegisterBuffer(void* start, size_t bytes) override;
-  bool PinsBuffers() const override { return false; }
+  bool PinsBuffers() const override;
   StatusOr<std::unique_ptr<Channel>> OpenChannel() override;
   // Counted, and not passed on: a server would have to obey before any transfer that is posted
   // later, which would cost a round trip.
   void Discard(FarAddress far, uint64_t bytes) override;
   uint64_t TimeoutNs() const override { return options_.timeout_ms * 1'000'000; }
   FabricStats Stats() const override;
+  const char* Trouble() const override;
 
   // For its channels.
   const LibfabricOptions& options() const { return options_; }
@@ -69,15 +72,10 @@ class LibfabricFabric final : public Fabric {
     Extent extent;
     uint32_t server = 0;
   };
-  struct Buffer {
-    uintptr_t start = 0;
-    size_t bytes = 0;
-  };
   struct alignas(64) LaneBytes {
     std::atomic<uint64_t> bytes[kLaneCount] = {};
   };
   static constexpr uint32_t kMaxSlabs = 1 << 18;
-  static constexpr size_t kMaxBuffers = 1024;
 
   explicit LibfabricFabric(LibfabricOptions options);
 
@@ -90,15 +88,13 @@ class LibfabricFabric final : public Fabric {
   base::OsMemory slab_table_;
   Slab* slabs_ = nullptr;  // entries below slab_count_ never change
   std::atomic<uint32_t> slab_count_{0};
-  std::array<Buffer, kMaxBuffers> buffers_;
-  std::atomic<size_t> buffer_count_{0};  // entries below it never change
 
   LaneBytes moved_[2];  // by direction
   std::atomic<uint64_t> discarded_bytes_{0};
 };
 
-// Lets Fabric::Open know tcp:// and shm://. Sets variables of the environment for libfabric, so it
-// must come before other threads exist.
+// Lets Fabric::Open know the providers of provider.h. Sets variables of the environment for
+// libfabric, so it must come before other threads exist.
 void RegisterRemoteFabrics();
 
 }  // namespace tandem::rdma

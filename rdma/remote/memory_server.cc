@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <future>
+#include <optional>
 #include <utility>
 
 #include "rdma/remote/data_road.h"
@@ -55,14 +56,17 @@ Status MemoryServer::Open() {
   }
   std::string host;
   std::string address = o.listen;
-  Provider provider = Provider::kTcp;
-  if (o.fabric == "shm") {
-    provider = Provider::kShm;
+  const std::optional<Provider> provider = ProviderNamed(o.fabric);
+  if (!provider.has_value()) {
+    return Status::InvalidArgument(
+        fmt::format("unknown fabric '{}'; valid are {}", Printable(o.fabric), kProviderList));
+  }
+  if (!HasConnections(*provider)) {
     StatusOr<std::string> socket = SharedMemoryControlAddress(o.listen);
     if (!socket.ok()) return socket.status();
     address = *socket;
     socket_path_ = address.substr(std::strlen("unix:"));
-  } else if (o.fabric == "tcp") {
+  } else {
     const size_t colon = address.rfind(':');
     if (colon == address.npos || colon == 0) {
       return Status::InvalidArgument(
@@ -78,12 +82,9 @@ Status MemoryServer::Open() {
                       "Give --secret-file, or --insecure if the network is yours alone",
                       Printable(host)));
     }
-  } else {
-    return Status::InvalidArgument(
-        fmt::format("unknown fabric '{}'; valid are tcp, shm", Printable(o.fabric)));
   }
   auto road = DataRoad::Open(
-      provider, host,
+      *provider, host,
       [this](const ConnectNote& note) -> DataSession* {
         StatusOr<Client*> client = Find({note.epoch, note.client});
         return client.ok() ? (*client)->session.get() : nullptr;
@@ -98,10 +99,11 @@ Status MemoryServer::Open() {
   auto control = ControlServer::Start(address, o.secret, *this);
   if (!control.ok()) return control.status();
   control_ = std::move(*control);
-  if (provider == Provider::kShm) {
-    url_ = fmt::format("shm://{}", o.listen);
+  if (!HasConnections(*provider)) {
+    url_ = fmt::format("{}://{}", o.fabric, o.listen);
   } else {
-    url_ = fmt::format("tcp://{}:{}", o.listen.substr(0, o.listen.rfind(':')), control_->port());
+    url_ = fmt::format("{}://{}:{}", o.fabric, o.listen.substr(0, o.listen.rfind(':')),
+                       control_->port());
   }
   return Status::Ok();
 }

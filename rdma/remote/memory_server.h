@@ -29,7 +29,7 @@ class DataRoad;
 class DataSession;
 
 struct MemoryServerOptions {
-  std::string fabric = "tcp";          // or shm
+  std::string fabric = "tcp";          // a provider's name: provider.h
   std::string listen = "127.0.0.1:0";  // HOST:PORT; for shm a name without slashes
   uint64_t capacity_bytes = uint64_t{1} << 30;
   uint64_t slab_bytes = uint64_t{64} << 20;

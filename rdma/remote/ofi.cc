@@ -44,8 +44,6 @@ Status LoadLibfabric() {
 
 const OfiLibrary& Ofi() { return g_ofi; }
 
-const char* NameOf(Provider provider) { return provider == Provider::kTcp ? "tcp" : "shm"; }
-
 void PrepareLibfabric() {
   // Its psm3 sets handlers for SIGBUS and others when it is loaded, which would take the place of
   // the pager's.
@@ -56,21 +54,22 @@ void PrepareLibfabric() {
   // libfabric_channel.h. For single pages it is slower as well.
   setenv("FI_SHM_DISABLE_CMA", "1", 1);
   // Others take a third of a second to find out that their hardware is not there.
-  setenv("FI_PROVIDER", "tcp,shm", 0);
+  setenv("FI_PROVIDER", "tcp,shm,verbs", 0);
 }
 
 StatusOr<InfoPtr> GetInfo(Provider provider, const char* node, const char* service,
                           uint64_t flags) {
   if (Status s = LoadLibfabric(); !s.ok()) return s;
+  const char* const name = provider == Provider::kVerbsOfi ? "verbs" : NameOf(provider);
   const InfoPtr hints(Ofi().dupinfo(nullptr));
   hints->caps = FI_MSG | FI_RMA;
-  hints->ep_attr->type = provider == Provider::kTcp ? FI_EP_MSG : FI_EP_RDM;
+  hints->ep_attr->type = HasConnections(provider) ? FI_EP_MSG : FI_EP_RDM;
   hints->domain_attr->mr_mode = FI_MR_LOCAL | FI_MR_ALLOCATED | FI_MR_PROV_KEY | FI_MR_VIRT_ADDR;
   hints->domain_attr->threading = FI_THREAD_SAFE;
   // Bytes must not move in threads that we do not know of.
   hints->domain_attr->data_progress = FI_PROGRESS_MANUAL;
   hints->domain_attr->control_progress = FI_PROGRESS_MANUAL;
-  hints->fabric_attr->prov_name = strdup(NameOf(provider));
+  hints->fabric_attr->prov_name = strdup(name);
   // A write is done when it is in the far side's memory. Not every provider can promise that.
   hints->tx_attr->op_flags = FI_DELIVERY_COMPLETE;
   fi_info* info = nullptr;
@@ -81,13 +80,14 @@ StatusOr<InfoPtr> GetInfo(Provider provider, const char* node, const char* servi
   }
   if (result != 0) {
     return Status::Unavailable(fmt::format(
-        "libfabric offers no provider {} for {}:{}: {}", NameOf(provider),
-        node == nullptr ? "" : node, service == nullptr ? "" : service, Ofi().strerror(-result)));
+        "libfabric offers no provider {} for {}:{}: {}", name, node == nullptr ? "" : node,
+        service == nullptr ? "" : service, Ofi().strerror(-result)));
   }
   InfoPtr found(info);
-  if ((found->domain_attr->mr_mode & FI_MR_LOCAL) != 0) {
+  // Those that want buffers registered pin them, which the pager must know before it asks.
+  if ((found->domain_attr->mr_mode & FI_MR_LOCAL) != 0 && !IsDevice(provider)) {
     return Status::Unavailable(
-        fmt::format("libfabric's provider {} wants local buffers registered", NameOf(provider)));
+        fmt::format("libfabric's provider {} wants local buffers registered", name));
   }
   return found;
 }

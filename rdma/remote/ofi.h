@@ -18,16 +18,12 @@
 #include <memory>
 #include <string>
 
+#include "rdma/remote/provider.h"
 #include "tandem/status.h"
 
 namespace tandem::rdma {
 
 inline constexpr uint32_t kOfiVersion = FI_VERSION(1, 17);
-
-enum class Provider : uint8_t { kTcp, kShm };
-
-// "tcp", "shm": the provider's name, and the URL's scheme.
-const char* NameOf(Provider provider);
 
 // Closes what it points to. Declare in the order of opening: a parent before its children.
 struct FidCloser {
@@ -54,19 +50,6 @@ struct InfoFreer {
   void operator()(fi_info* info) const { Ofi().freeinfo(info); }
 };
 using InfoPtr = std::unique_ptr<fi_info, InfoFreer>;
-
-// What a channel tells the server when it connects: who it is. The server takes a connection only
-// if the epoch is its own, the client known, and the generation above that channel's last.
-struct ConnectNote {
-  static constexpr uint32_t kMagic = 0x54414e44;
-  uint32_t magic = kMagic;
-  uint32_t version = 1;
-  uint64_t epoch = 0;
-  uint64_t client = 0;
-  uint32_t channel = 0;
-  uint32_t generation = 0;
-};
-static_assert(sizeof(ConnectNote) == 32, "verbs carries 56 bytes");
 
 void PrepareLibfabric();
 

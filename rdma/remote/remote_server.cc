@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "rdma/remote/control.h"
+#include "rdma/remote/verbs/library.h"
 
 namespace tandem::rdma {
 
@@ -21,30 +24,36 @@ std::string WhoWeAre() {
 
 }  // namespace
 
-StatusOr<std::unique_ptr<RemoteServer>> RemoteServer::Join(std::string_view url) {
+StatusOr<std::unique_ptr<RemoteServer>> RemoteServer::Join(std::string_view url, uint64_t depth,
+                                                           const std::string& source) {
   std::unique_ptr<RemoteServer> server(new RemoteServer);
   server->url_ = url;
   const size_t scheme_end = url.find("://");
-  const std::string place(scheme_end == url.npos ? "" : url.substr(scheme_end + 3));
-  std::string address = place;
-  std::string host;
-  if (url.starts_with("shm://")) {
-    server->provider_ = Provider::kShm;
-    StatusOr<std::string> socket = SharedMemoryControlAddress(place);
+  const std::optional<Provider> provider =
+      ProviderNamed(url.substr(0, std::min(scheme_end, url.size())));
+  std::string address(scheme_end == url.npos ? "" : url.substr(scheme_end + 3));
+  TransportOptions transport{.depth = depth, .source = source};
+  if (provider == Provider::kShm) {
+    StatusOr<std::string> socket = SharedMemoryControlAddress(address);
     if (!socket.ok()) return socket.status();
     address = *socket;
   } else {
-    const size_t colon = place.rfind(':');
-    if (!url.starts_with("tcp://") || colon == place.npos || colon == 0 ||
-        colon + 1 == place.size()) {
-      return Status::InvalidArgument(
-          fmt::format("'{}' names no memory server; valid are tcp://HOST:PORT and shm://NAME",
-                      url.substr(0, 80)));
+    const size_t colon = address.rfind(':');
+    if (!provider.has_value() || colon == address.npos || colon == 0 ||
+        colon + 1 == address.size()) {
+      return Status::InvalidArgument(fmt::format("'{}' names no memory server; valid are {}",
+                                                 Printable(std::string(url)), kSyntax));
     }
-    host = place.substr(0, colon);
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-      host = host.substr(1, host.size() - 2);
+    transport.host = address.substr(0, colon);
+    if (transport.host.size() > 2 && transport.host.front() == '[' &&
+        transport.host.back() == ']') {
+      transport.host = transport.host.substr(1, transport.host.size() - 2);
     }
+  }
+  server->provider_ = transport.provider = *provider;
+  if (provider == Provider::kVerbs) {
+    // Before the server is asked, which would not know why nobody connects.
+    if (Status s = CheckVerbs(); !s.ok()) return s;
   }
   std::string secret;
   if (const char* file = std::getenv("TANDEM_SECRET_FILE"); file != nullptr) {
@@ -56,16 +65,12 @@ StatusOr<std::unique_ptr<RemoteServer>> RemoteServer::Join(std::string_view url)
   auto joined = server->control_->Join(NameOf(server->provider_), WhoWeAre());
   if (!joined.ok()) return joined.status();
   server->joined_ = std::move(*joined);
-  const bool tcp = server->provider_ == Provider::kTcp;
-  auto info = GetInfo(server->provider_, tcp ? host.c_str() : nullptr,
-                      tcp ? server->joined_.service.c_str() : nullptr, 0);
-  if (!info.ok()) return info.status();
-  server->info_ = std::move(*info);
-  fid_fabric* fabric = nullptr;
-  if (int r = Ofi().fabric(server->info_->fabric_attr, &fabric, nullptr); r != 0) {
-    return OfiError("opening the fabric", r);
-  }
-  server->fabric_.reset(fabric);
+  transport.service = server->joined_.service;
+  transport.note.epoch = server->joined_.id.epoch;
+  transport.note.client = server->joined_.id.client;
+  auto opened = Transport::Open(std::move(transport));
+  if (!opened.ok()) return opened.status();
+  server->transport_ = std::move(*opened);
   return server;
 }
 

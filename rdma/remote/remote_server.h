@@ -11,30 +11,26 @@
 #include <string>
 #include <string_view>
 
+#include "rdma/remote/connection.h"
 #include "rdma/remote/control.h"
-#include "rdma/remote/ofi.h"
+#include "rdma/remote/transport.h"
 
 namespace tandem::rdma {
 
-// Far memory of one server: a slab of the fabric.
-struct Extent {
-  uint64_t bytes = 0;
-  uint64_t key = 0;
-  uint64_t base = 0;  // remote address of its first byte
-};
-
 class RemoteServer {
  public:
-  // `url`: tcp://HOST:PORT or shm://NAME.
-  static StatusOr<std::unique_ptr<RemoteServer>> Join(std::string_view url);
+  static constexpr const char* kSyntax =
+      "tcp://HOST:PORT, shm://NAME, verbs://HOST:PORT and verbs-ofi://HOST:PORT";
+
+  // `depth`, `source`: as in TransportOptions.
+  static StatusOr<std::unique_ptr<RemoteServer>> Join(std::string_view url, uint64_t depth,
+                                                      const std::string& source);
   ~RemoteServer();
 
   const std::string& url() const { return url_; }
   Provider provider() const { return provider_; }
   const Joined& joined() const { return joined_; }
-  // What connections are opened with.
-  fid_fabric* fabric() const { return fabric_.get(); }
-  fi_info* info() const { return info_.get(); }
+  Transport& transport() const { return *transport_; }
 
   // Zero-filled. Several small extents share one slab of the server.
   StatusOr<Extent> Borrow(uint64_t bytes);
@@ -44,6 +40,11 @@ class RemoteServer {
   // What was borrowed is gone and never comes back. Relaxed: tells of nothing else.
   bool lost() const { return lost_.load(std::memory_order_relaxed); }
 
+  // Why pages do not get there at present: a constant; null if they do, or nothing is known.
+  // Relaxed: for people.
+  const char* trouble() const { return trouble_.load(std::memory_order_relaxed); }
+  void SetTrouble(const char* trouble) { trouble_.store(trouble, std::memory_order_relaxed); }
+
  private:
   RemoteServer() = default;
   Status Note(Status status);
@@ -52,9 +53,9 @@ class RemoteServer {
   Provider provider_ = Provider::kTcp;
   std::unique_ptr<ControlClient> control_;
   Joined joined_;
-  InfoPtr info_;
-  FidPtr<fid_fabric> fabric_;
+  std::unique_ptr<Transport> transport_;
   std::atomic<bool> lost_{false};
+  std::atomic<const char*> trouble_{nullptr};
 
   std::mutex mutex_;
   LentMemory open_;         // guarded by mutex_; the slab that is being cut up

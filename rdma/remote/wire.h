@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "rdma/remote/connection.h"
+#include "rdma/remote/remote_server.h"
 
 namespace tandem::rdma {
 

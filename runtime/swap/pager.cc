@@ -289,9 +289,11 @@ void Pager::FetchPage(PageIndex page, Port& port, Cause cause) {
     table_->state(page).store(kFar, std::memory_order_release);
     staging_->PutReady(slot);
     budget_->GiveBack(1);
+    const char* const trouble = fabric_.Trouble();
     Lost(reinterpret_cast<const void*>(table_->AddressOf(page)),
-         lost ? "the memory server that holds the page is lost"
-              : "the page's far copy is damaged, and stayed so when read again");
+         !lost                ? "the page's far copy is damaged, and stayed so when read again"
+         : trouble != nullptr ? trouble
+                              : "the memory server that holds the page is lost");
   }
   const uintptr_t to = table_->AddressOf(page);
   if (move_) {

@@ -16,6 +16,17 @@ std::string UrlOf(const std::string& name) {
     static const ServerProcess second = ServerProcess::Tcp();
     return first.url() + "," + second.url() + ",depth=8,batch=2";
   }
+  if (name == "verbs" || name == "two verbs servers") {
+    static const ServerProcess first = ServerProcess::Device("verbs");
+    if (name == "verbs") return first.url();
+    static const ServerProcess second = ServerProcess::Device("verbs");
+    return first.url() + "," + second.url() +
+           ",depth=8,batch=2,source=" + std::getenv("TANDEM_RDMA_ADDRESS");
+  }
+  if (name == "verbs-ofi") {
+    static const ServerProcess server = ServerProcess::Device("verbs-ofi");
+    return server.url();
+  }
   static const ServerProcess server = ServerProcess::Shm();
   return server.url();
 }
@@ -24,6 +35,9 @@ namespace {
 
 INSTANTIATE_TEST_SUITE_P(Tcp, FabricConformance, testing::Values("tcp", "two servers"));
 INSTANTIATE_TEST_SUITE_P(Shm, FabricConformance, testing::Values("shm"));
+INSTANTIATE_TEST_SUITE_P(Verbs, FabricConformance,
+                         testing::ValuesIn(OnDevice({"verbs", "two verbs servers"})));
+INSTANTIATE_TEST_SUITE_P(OfiVerbs, FabricConformance, testing::ValuesIn(OnDevice({"verbs-ofi"})));
 
 }  // namespace
 }  // namespace tandem::rdma

@@ -9,6 +9,8 @@
 #include <string>
 
 #include "rdma/remote/connection.h"
+#include "rdma/remote/ofi.h"
+#include "rdma/remote/remote_server.h"
 #include "tests/rdma/fabric_conformance.h"
 #include "tests/remote/server_process.h"
 
@@ -130,20 +132,20 @@ TEST_F(MemoryServerTest, AKeyMeansNothingOnAnotherClientsConnections) {
   Fill(mine.Page(0), 7);
   ASSERT_EQ(mine.Carry(mine.Write({slab, 0}, 0, 1)), Outcome::kDone);
 
-  auto thief = std::move(RemoteServer::Join(server_->url()).value());
+  auto thief = std::move(RemoteServer::Join(server_->url(), 16, "").value());
   auto connection = std::move(Connection::Start(*thief, {0, 1}).value());
   base::Backoff backoff;
   while (connection->Check() == Connection::State::kConnecting) backoff.Pause();
   std::vector<uint64_t> buffer(kPage / 8, 0);
   fi_context2 context;
+  const Transfer read{Direction::kRead, Lane::kDemand, {0, 0}, buffer.data(), kPage, 1};
   for (const uint64_t key : {uint64_t{0}, uint64_t{1}, uint64_t{2}, UINT64_MAX}) {
-    const ssize_t posted =
-        connection->Post(Direction::kRead, {kPage, key, 0}, 0, buffer.data(), kPage, &context);
-    for (int i = 0; posted == 0 && i < 1000; ++i) {
-      fi_cq_entry entry;
-      const ssize_t n = connection->Poll({&entry, 1});
-      EXPECT_LE(n, 0) << "key " << key;
-      if (n != -FI_EAGAIN) break;
+    const Connection::Posted posted = connection->Post(read, {kPage, key, 0}, &context);
+    for (int i = 0; posted == Connection::Posted::kYes && i < 1000; ++i) {
+      void* done[1];
+      const Connection::Report report = connection->Poll(done);
+      EXPECT_EQ(report.done, 0u) << "key " << key;
+      if (report.broken) break;
       backoff.Pause();
     }
     EXPECT_EQ(buffer[0], 0u);

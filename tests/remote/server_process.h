@@ -23,6 +23,12 @@ inline const bool g_remote_fabrics_known = [] {
   return true;
 }();
 
+// The fabrics among these that can be tested: none without an RDMA device, whose address
+// TANDEM_RDMA_ADDRESS is. See tests/softroce.
+inline std::vector<const char*> OnDevice(std::vector<const char*> fabrics) {
+  return std::getenv("TANDEM_RDMA_ADDRESS") != nullptr ? fabrics : std::vector<const char*>();
+}
+
 class ServerProcess {
  public:
   explicit ServerProcess(std::vector<std::string> arguments) {
@@ -57,6 +63,12 @@ class ServerProcess {
   static ServerProcess Tcp() { return ServerProcess({"--listen", "127.0.0.1:0"}); }
   static ServerProcess Shm() {
     return ServerProcess({"--fabric", "shm", "--listen", "test-" + std::to_string(getpid())});
+  }
+
+  // A server on any free port of the RDMA device that TANDEM_RDMA_ADDRESS names.
+  static ServerProcess Device(const std::string& fabric) {
+    return ServerProcess({"--fabric", fabric, "--listen",
+                          std::string(std::getenv("TANDEM_RDMA_ADDRESS")) + ":0", "--insecure"});
   }
 
   // "ready: URL lends ..."; empty if it did not get that far.

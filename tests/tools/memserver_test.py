@@ -5,6 +5,7 @@ Usage: memserver_test.py PATH_OF_TANDEM [unittest options]
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -63,6 +64,24 @@ class MemserverTest(unittest.TestCase):
             self.assertIn("tandem memserver", result.stderr)
             self.assertEqual(result.stderr.count("\n"), 1)
 
+    def test_fabrics_says_what_there_is_and_why_not(self):
+        result = self.tandem("fabrics")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for line in (r"^yes  emulated:rdma40 ", r"^yes  tcp://HOST:PORT ",
+                     r"^(yes|no )  shm://NAME ", r"^(yes|no )  verbs://HOST:PORT +\S"):
+            self.assertRegex(result.stdout, re.compile(line, re.MULTILINE))
+        self.assertEqual(self.tandem("fabrics", "all").returncode, 2)
+
+    def test_without_an_rdma_device_verbs_says_so_in_one_line(self):
+        if "RDMA devices:" in self.tandem("fabrics").stdout:
+            self.skipTest("there is a device")
+        for result in (self.tandem("memserver", "--fabric", "verbs"),
+                       self.word_count("verbs://127.0.0.1:1")):
+            self.assertEqual(result.returncode, 1)
+            self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+            self.assertRegex(result.stderr, "no RDMA device|cannot load lib")
+            self.assertEqual(result.stdout, "")
+
     def test_nonsense_is_refused_in_one_line(self):
         for arguments in (["--fabric", "pigeon"], ["--listen", "nowhere"], ["--capacity", "much"],
                           ["--slab", "1"], ["--slab", "2GiB"], ["--lease", "0"], ["--frobnicate"],
@@ -72,7 +91,7 @@ class MemserverTest(unittest.TestCase):
             self.assertEqual(result.returncode, 2, arguments)
             self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
             self.assertEqual(result.stdout, "")
-        for url in ("tcp://", "tcp://x", "tcp://:1", "shm://a/b", "tcp://127.0.0.1:1,speed=9",
+        for url in ("tcp://", "tcp://x", "tcp://:1", "shm://a/b", "verbs://x", "tcp://127.0.0.1:1,speed=9",
                     "tcp://127.0.0.1:1,depth=0"):
             result = self.word_count(url)
             self.assertEqual(result.returncode, 2, url)

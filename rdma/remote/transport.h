@@ -1,0 +1,48 @@
+// Transport: the way to one memory server, as one of the libraries goes it.
+//
+// Belongs to its RemoteServer and outlives the connections that it makes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "rdma/remote/buffer_table.h"
+#include "rdma/remote/connection.h"
+#include "rdma/remote/control.h"
+#include "rdma/remote/provider.h"
+#include "tandem/status.h"
+
+namespace tandem::rdma {
+
+struct TransportOptions {
+  Provider provider = Provider::kTcp;
+  std::string host = {};     // of the server, if it has connections
+  std::string service = {};  // its port for pages, if it has one
+  uint64_t depth = 128;      // transfers that one connection carries at most
+  std::string source = {};   // this machine's address to go from; empty: the system chooses
+  ConnectNote note = {};     // what connections show; channel and generation are filled in
+};
+
+class Transport {
+ public:
+  // Finds the device and the way to the server; waits.
+  static StatusOr<std::unique_ptr<Transport>> Open(TransportOptions options);
+  virtual ~Transport() = default;
+
+  // Makes a buffer known, of which connections may carry parts. One thread at a time.
+  virtual Status Register(void* start, size_t bytes) = 0;
+
+  // Begins a connection. `address`: where to, from RemoteServer::OpenRoad, for providers without
+  // connections.
+  virtual StatusOr<std::unique_ptr<Connection>> Connect(RoadNumber road,
+                                                        const std::string& address) = 0;
+
+  const BufferTable& buffers() const { return buffers_; }
+
+ protected:
+  BufferTable buffers_;
+};
+
+}  // namespace tandem::rdma
