@@ -28,8 +28,6 @@ StatusOr<std::unique_ptr<Connection>> Connection::Start(RemoteServer& server, Ro
     return OfiError("binding a completion queue", r);
   }
   if (server.provider() == Provider::kShm) {
-    StatusOr<std::string> address = server.OpenRoad(road);
-    if (!address.ok()) return address.status();
     fi_av_attr attributes{};
     attributes.type = FI_AV_TABLE;
     fid_av* addresses = nullptr;
@@ -42,6 +40,13 @@ StatusOr<std::unique_ptr<Connection>> Connection::Start(RemoteServer& server, Ro
       return OfiError("binding an address vector", r);
     }
     if (int r = fi_enable(endpoint); r != 0) return OfiError("enabling an endpoint", r);
+    char name[256] = {};
+    size_t length = sizeof name - 1;
+    if (int r = fi_getname(&endpoint->fid, name, &length); r != 0) {
+      return OfiError("asking for the endpoint's name", r);
+    }
+    StatusOr<std::string> address = server.OpenRoad(road, name);
+    if (!address.ok()) return address.status();
     if (fi_av_insert(addresses, address->c_str(), 1, &made->peer_, 0, nullptr) != 1) {
       return Status::Unavailable("libfabric does not accept the server's address");
     }

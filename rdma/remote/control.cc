@@ -165,8 +165,8 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
   grpc::Status OpenRoad(grpc::ServerContext* context, const proto::RoadRequest* request,
                         proto::RoadReply* reply) override {
     return Answer(context, [&]() -> Status {
-      const StatusOr<std::string> address =
-          handler_.OpenRoad(IdOf(request->id()), {request->channel(), request->generation()});
+      const StatusOr<std::string> address = handler_.OpenRoad(
+          IdOf(request->id()), {request->channel(), request->generation()}, request->endpoint());
       if (!address.ok()) return address.status();
       reply->set_address(address.value());
       return Status::Ok();
@@ -221,11 +221,13 @@ class Client final : public ControlClient {
     return LentMemory{reply.bytes(), reply.key(), reply.base()};
   }
 
-  StatusOr<std::string> OpenRoad(ClientId id, RoadNumber road) override {
+  StatusOr<std::string> OpenRoad(ClientId id, const RoadNumber& road,
+                                 const std::string& endpoint) override {
     proto::RoadRequest request;
     SetId(*request.mutable_id(), id);
     request.set_channel(road.channel);
     request.set_generation(road.generation);
+    request.set_endpoint(endpoint);
     proto::RoadReply reply;
     if (Status s = Call(&proto::MemoryServer::Stub::OpenRoad, request, reply); !s.ok()) return s;
     return reply.address();

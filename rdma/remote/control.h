@@ -14,7 +14,7 @@
 
 namespace tandem::rdma {
 
-inline constexpr uint32_t kControlVersion = 1;
+inline constexpr uint32_t kControlVersion = 2;
 
 struct ClientId {
   uint64_t epoch = 0;
@@ -46,7 +46,8 @@ class ControlHandler {
   virtual StatusOr<Joined> Join(const std::string& fabric, const std::string& name) = 0;
   virtual Status Renew(ClientId id) = 0;
   virtual StatusOr<LentMemory> Lend(ClientId id, uint64_t bytes) = 0;
-  virtual StatusOr<std::string> OpenRoad(ClientId id, RoadNumber road) = 0;
+  virtual StatusOr<std::string> OpenRoad(ClientId id, const RoadNumber& road,
+                                         const std::string& endpoint) = 0;
   virtual Status Leave(ClientId id) = 0;
 };
 
@@ -72,7 +73,8 @@ class ControlClient {
   virtual StatusOr<Joined> Join(const std::string& fabric, const std::string& name) = 0;
   virtual Status Renew(ClientId id) = 0;
   virtual StatusOr<LentMemory> Lend(ClientId id, uint64_t bytes) = 0;
-  virtual StatusOr<std::string> OpenRoad(ClientId id, RoadNumber road) = 0;
+  virtual StatusOr<std::string> OpenRoad(ClientId id, const RoadNumber& road,
+                                         const std::string& endpoint) = 0;
   virtual Status Leave(ClientId id) = 0;
 };
 

@@ -68,8 +68,10 @@ class DataRoad {
 
   virtual void CloseSession(std::unique_ptr<DataSession> session) = 0;
 
-  // For providers without connections: the address of a fresh endpoint.
-  virtual StatusOr<std::string> OpenRoad(DataSession& session, RoadNumber road) = 0;
+  // For providers without connections: the address of a fresh endpoint for the client's, whose own
+  // address is `peer`.
+  virtual StatusOr<std::string> OpenRoad(DataSession& session, const RoadNumber& road,
+                                         const std::string& peer) = 0;
 
   // Serves what has arrived; waits for more for about `wait_ms`, unless woken. 0: does not wait.
   virtual void Serve(int wait_ms) = 0;

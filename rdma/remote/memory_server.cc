@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "rdma/remote/data_road.h"
+#include "rdma/remote/shared_memory_files.h"
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/os_memory.h"
@@ -62,6 +63,10 @@ Status MemoryServer::Open() {
     if (!socket.ok()) return socket.status();
     address = *socket;
     socket_path_ = address.substr(std::strlen("unix:"));
+    if (const size_t removed = RemoveStaleSharedMemory(); removed > 0) {
+      o.log(fmt::format("removed {} files of processes that were killed from {}", removed,
+                        kSharedMemoryFolder));
+    }
   } else if (o.fabric == "tcp") {
     const size_t colon = address.rfind(':');
     if (colon == address.npos || colon == 0) {
@@ -261,12 +266,13 @@ StatusOr<LentMemory> MemoryServer::Lend(ClientId id, uint64_t bytes) {
   return lent;
 }
 
-StatusOr<std::string> MemoryServer::OpenRoad(ClientId id, RoadNumber road) {
+StatusOr<std::string> MemoryServer::OpenRoad(ClientId id, const RoadNumber& road,
+                                             const std::string& endpoint) {
   StatusOr<std::string> address = Status::Internal("");
   OnDataThread([&] {
     StatusOr<Client*> client = Find(id);
     if (client.ok()) {
-      address = road_->OpenRoad(*(*client)->session, road);
+      address = road_->OpenRoad(*(*client)->session, road, endpoint);
     } else {
       address = client.status();
     }

@@ -85,7 +85,8 @@ class MemoryServer final : private ControlHandler {
   StatusOr<Joined> Join(const std::string& fabric, const std::string& name) override;
   Status Renew(ClientId id) override;
   StatusOr<LentMemory> Lend(ClientId id, uint64_t bytes) override;
-  StatusOr<std::string> OpenRoad(ClientId id, RoadNumber road) override;
+  StatusOr<std::string> OpenRoad(ClientId id, const RoadNumber& road,
+                                 const std::string& endpoint) override;
   Status Leave(ClientId id) override;
 
   MemoryServerOptions options_;

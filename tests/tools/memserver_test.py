@@ -30,11 +30,15 @@ class MemserverTest(unittest.TestCase):
             [TANDEM, "memserver", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL, text=True, env=self.environment)
         self.addCleanup(server.stdout.close)
-        self.addCleanup(server.wait)
-        self.addCleanup(server.kill)
+        self.addCleanup(self.end, server)
         line = server.stdout.readline()
         self.assertRegex(line, r"^ready: \S+ lends .* \(epoch [0-9a-f]{16}\)$")
         return server, line.split()[1]
+
+    def end(self, server):
+        """It still serves, or has ended in peace: it has not crashed."""
+        server.kill()
+        self.assertIn(server.wait(), (0, -signal.SIGKILL))
 
     def tandem(self, *arguments):
         return subprocess.run(
