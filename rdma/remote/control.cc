@@ -120,6 +120,7 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
       const auto shown = context->client_metadata().find(kSecretKey);
       if (shown == context->client_metadata().end() ||
           !SameText({shown->second.data(), shown->second.size()}, secret_)) {
+        handler_.Refused(Refusal::kSecret);
         return {grpc::StatusCode::PERMISSION_DENIED, "the shared secret is missing or wrong"};
       }
     }
@@ -130,6 +131,7 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
                     proto::JoinReply* reply) override {
     return Answer(context, [&]() -> Status {
       if (request->version() != kControlVersion) {
+        handler_.Refused(Refusal::kVersion);
         return Status::InvalidArgument(
             fmt::format("it speaks version {}, not {}", kControlVersion, request->version()));
       }

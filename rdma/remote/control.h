@@ -6,6 +6,7 @@
 // signal handler. Handler methods are called on several threads at once.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -40,9 +41,27 @@ struct RoadNumber {
   uint32_t generation = 0;
 };
 
+// Why a server says no.
+enum class Refusal : uint8_t {
+  kSecret,
+  kVersion,
+  kNonsense,
+  kUnknownClient,  // of another epoch, or it has left, or its lease has ended
+  kCapacity,
+  kClientLimit,
+  kDraining,
+  kConnection,  // of the data road: no client's, or an old one
+};
+inline constexpr size_t kRefusalCount = 8;
+inline constexpr const char* kRefusalNames[kRefusalCount] = {
+    "secret",   "version",      "nonsense", "unknown_client",
+    "capacity", "client_limit", "draining", "connection"};
+
 class ControlHandler {
  public:
   virtual ~ControlHandler() = default;
+  // The protocol has refused somebody before asking.
+  virtual void Refused(Refusal why) = 0;
   virtual StatusOr<Joined> Join(const std::string& fabric, const std::string& name) = 0;
   virtual Status Renew(ClientId id) = 0;
   virtual StatusOr<LentMemory> Lend(ClientId id, uint64_t bytes) = 0;

@@ -54,6 +54,7 @@ class DataRoad {
  public:
   // Says which session may connect with this note; null: none.
   using Admit = std::function<DataSession*(const ConnectNote& note)>;
+  // Told of each connection that is refused.
   using Log = std::function<void(const std::string& line)>;
 
   // `host`: the address to listen on, if the provider has any.
