@@ -295,6 +295,10 @@ struct MemserverSyntax {
     app->add_option("--secret-file", request.secret_file,
                     "Heaps must show the secret in this file (TANDEM_SECRET_FILE on their side)")
         ->type_name("FILE");
+    app->add_option("--http", request.http,
+                    "HOST:PORT or PORT of this machine: /metrics for Prometheus, /healthz "
+                    "(default: none)")
+        ->type_name("ADDRESS");
     app->add_flag("--insecure", server.insecure,
                   "Listen beyond this machine although there is no secret")
         ->disable_flag_override();
@@ -310,6 +314,16 @@ struct MemserverSyntax {
     if (const std::vector<std::string> extra = app->remaining(); !extra.empty()) {
       return Status::InvalidArgument(
           fmt::format("unknown '{}'; `tandem memserver --help` tells what is valid", extra[0]));
+    }
+    if (!request.http.empty()) {
+      if (request.http.find(':') == request.http.npos) request.http = "127.0.0.1:" + request.http;
+      const std::string port = request.http.substr(request.http.rfind(':') + 1);
+      const bool number =
+          !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == port.npos;
+      if (!number || std::stoi(port) > 65535 || request.http.find(',') != request.http.npos) {
+        return Status::InvalidArgument(
+            fmt::format("--http: '{}' is no address; valid are HOST:PORT and PORT", request.http));
+      }
     }
     rdma::MemoryServerOptions& server = request.server;
     for (auto [text, bytes] :

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "rdma/remote/control.h"
+#include "rdma/remote/status_page.h"
 #include "tools/terminal.h"
 #include "workloads/bytes.h"
 
@@ -31,6 +32,13 @@ Status RunMemserver(MemserverRequest request) {
 
   auto server = rdma::MemoryServer::Start(request.server);
   if (!server.ok()) return server.status();
+  std::unique_ptr<rdma::StatusPage> page;
+  if (!request.http.empty()) {
+    auto started = rdma::StatusPage::Start(request.http, **server);
+    if (!started.ok()) return started.status();
+    page = std::move(*started);
+    WriteError(fmt::format("status page on port {}", page->port()));
+  }
   Status status = WriteOutput(fmt::format("ready: {} lends {} (epoch {:016x})\n", (*server)->url(),
                                           workloads::FormatBytes(request.server.capacity_bytes),
                                           (*server)->epoch()));

@@ -8,13 +8,9 @@
 namespace tandem::rdma {
 
 StatusOr<std::unique_ptr<Connection>> Connection::Start(RemoteServer& server, RoadNumber road) {
-  std::string address;
-  if (!HasConnections(server.provider())) {
-    StatusOr<std::string> opened = server.OpenRoad(road);
-    if (!opened.ok()) return opened.status();
-    address = *opened;
-  }
-  return server.transport().Connect(road, address);
+  return server.transport().Connect(road, [&server, &road](const std::string& endpoint) {
+    return server.OpenRoad(road, endpoint);
+  });
 }
 
 }  // namespace tandem::rdma

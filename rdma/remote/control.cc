@@ -120,6 +120,7 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
       const auto shown = context->client_metadata().find(kSecretKey);
       if (shown == context->client_metadata().end() ||
           !SameText({shown->second.data(), shown->second.size()}, secret_)) {
+        handler_.Refused(Refusal::kSecret);
         return {grpc::StatusCode::PERMISSION_DENIED, "the shared secret is missing or wrong"};
       }
     }
@@ -130,6 +131,7 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
                     proto::JoinReply* reply) override {
     return Answer(context, [&]() -> Status {
       if (request->version() != kControlVersion) {
+        handler_.Refused(Refusal::kVersion);
         return Status::InvalidArgument(
             fmt::format("it speaks version {}, not {}", kControlVersion, request->version()));
       }
@@ -165,8 +167,8 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
   grpc::Status OpenRoad(grpc::ServerContext* context, const proto::RoadRequest* request,
                         proto::RoadReply* reply) override {
     return Answer(context, [&]() -> Status {
-      const StatusOr<std::string> address =
-          handler_.OpenRoad(IdOf(request->id()), {request->channel(), request->generation()});
+      const StatusOr<std::string> address = handler_.OpenRoad(
+          IdOf(request->id()), {request->channel(), request->generation()}, request->endpoint());
       if (!address.ok()) return address.status();
       reply->set_address(address.value());
       return Status::Ok();
@@ -221,11 +223,13 @@ class Client final : public ControlClient {
     return LentMemory{reply.bytes(), reply.key(), reply.base()};
   }
 
-  StatusOr<std::string> OpenRoad(ClientId id, RoadNumber road) override {
+  StatusOr<std::string> OpenRoad(ClientId id, const RoadNumber& road,
+                                 const std::string& endpoint) override {
     proto::RoadRequest request;
     SetId(*request.mutable_id(), id);
     request.set_channel(road.channel);
     request.set_generation(road.generation);
+    request.set_endpoint(endpoint);
     proto::RoadReply reply;
     if (Status s = Call(&proto::MemoryServer::Stub::OpenRoad, request, reply); !s.ok()) return s;
     return reply.address();

@@ -6,6 +6,7 @@
 // signal handler. Handler methods are called on several threads at once.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,7 +15,7 @@
 
 namespace tandem::rdma {
 
-inline constexpr uint32_t kControlVersion = 1;
+inline constexpr uint32_t kControlVersion = 2;
 
 struct ClientId {
   uint64_t epoch = 0;
@@ -40,13 +41,32 @@ struct RoadNumber {
   uint32_t generation = 0;
 };
 
+// Why a server says no.
+enum class Refusal : uint8_t {
+  kSecret,
+  kVersion,
+  kNonsense,
+  kUnknownClient,  // of another epoch, or it has left, or its lease has ended
+  kCapacity,
+  kClientLimit,
+  kDraining,
+  kConnection,  // of the data road: no client's, or an old one
+};
+inline constexpr size_t kRefusalCount = 8;
+inline constexpr const char* kRefusalNames[kRefusalCount] = {
+    "secret",   "version",      "nonsense", "unknown_client",
+    "capacity", "client_limit", "draining", "connection"};
+
 class ControlHandler {
  public:
   virtual ~ControlHandler() = default;
+  // The protocol has refused somebody before asking.
+  virtual void Refused(Refusal why) = 0;
   virtual StatusOr<Joined> Join(const std::string& fabric, const std::string& name) = 0;
   virtual Status Renew(ClientId id) = 0;
   virtual StatusOr<LentMemory> Lend(ClientId id, uint64_t bytes) = 0;
-  virtual StatusOr<std::string> OpenRoad(ClientId id, RoadNumber road) = 0;
+  virtual StatusOr<std::string> OpenRoad(ClientId id, const RoadNumber& road,
+                                         const std::string& endpoint) = 0;
   virtual Status Leave(ClientId id) = 0;
 };
 
@@ -72,7 +92,8 @@ class ControlClient {
   virtual StatusOr<Joined> Join(const std::string& fabric, const std::string& name) = 0;
   virtual Status Renew(ClientId id) = 0;
   virtual StatusOr<LentMemory> Lend(ClientId id, uint64_t bytes) = 0;
-  virtual StatusOr<std::string> OpenRoad(ClientId id, RoadNumber road) = 0;
+  virtual StatusOr<std::string> OpenRoad(ClientId id, const RoadNumber& road,
+                                         const std::string& endpoint) = 0;
   virtual Status Leave(ClientId id) = 0;
 };
 

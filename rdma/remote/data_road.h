@@ -37,6 +37,7 @@ class DataRoad {
  public:
   // Says which session may connect with this note; null: none.
   using Admit = std::function<DataSession*(const ConnectNote& note)>;
+  // Told of each connection that is refused.
   using Log = std::function<void(const std::string& line)>;
 
   // `host`: the address to listen on, if the provider has any.
@@ -50,8 +51,10 @@ class DataRoad {
   virtual StatusOr<std::unique_ptr<DataSession>> OpenSession() = 0;
   virtual void CloseSession(std::unique_ptr<DataSession> session) = 0;
 
-  // For providers without connections: the address of a fresh endpoint.
-  virtual StatusOr<std::string> OpenRoad(DataSession& session, RoadNumber road) = 0;
+  // For providers without connections: the address of a fresh endpoint for the client's, whose own
+  // address is `peer`.
+  virtual StatusOr<std::string> OpenRoad(DataSession& session, const RoadNumber& road,
+                                         const std::string& peer) = 0;
 
   // Serves what has arrived; waits for more for about `wait_ms`, unless woken. 0: does not wait.
   virtual void Serve(int wait_ms) = 0;

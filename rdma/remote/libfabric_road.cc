@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "rdma/remote/descriptor.h"
+#include "rdma/remote/shared_memory_files.h"
 #include "runtime/base/clock.h"
 
 namespace tandem::rdma {
@@ -124,7 +125,7 @@ class MessageRoad final : public LibfabricRoad {
 
   std::string service() const override { return fmt::format("{}", port_); }
 
-  StatusOr<std::string> OpenRoad(DataSession&, RoadNumber) override {
+  StatusOr<std::string> OpenRoad(DataSession&, const RoadNumber&, const std::string&) override {
     return Status::InvalidArgument("this fabric's channels connect by themselves");
   }
 
@@ -292,7 +293,8 @@ class SharedMemoryRoad final : public LibfabricRoad {
 
   std::string service() const override { return {}; }
 
-  StatusOr<std::string> OpenRoad(DataSession& opened, RoadNumber road) override {
+  StatusOr<std::string> OpenRoad(DataSession& opened, const RoadNumber& road,
+                                 const std::string& peer) override {
     auto& session = static_cast<LibfabricSession&>(opened);
     if (session.endpoints_.size() >= kMaxChannels) {
       return Status::ResourceExhausted("the client has too many channels");
@@ -312,6 +314,7 @@ class SharedMemoryRoad final : public LibfabricRoad {
       return OfiError("opening an address vector", r);
     }
     FidPtr<fid_av> owned(addresses);
+    if (Status s = MapPeer(*addresses, peer); !s.ok()) return s;
     auto endpoint = MakeEndpoint(session, *info_);
     if (!endpoint.ok()) return endpoint.status();
     if (int r = fi_ep_bind(endpoint->get(), &addresses->fid, 0); r != 0) {
@@ -348,6 +351,24 @@ class SharedMemoryRoad final : public LibfabricRoad {
   void Wake() override { woken_.store(true); }
 
  private:
+  // Maps the client's shared memory while the client waits for our answer and so has not taken it
+  // away yet. libfabric 1.17 would else map it at the client's first request, and does not survive
+  // that it is gone by then: the client was killed, or has cancelled the request.
+  static Status MapPeer(fid_av& addresses, const std::string& peer) {
+    const std::string name = SharedMemoryName(peer);
+    if (name.empty()) {
+      return Status::InvalidArgument(
+          fmt::format("'{}' is no endpoint of shared memory", Printable(peer)));
+    }
+    fi_addr_t address = FI_ADDR_UNSPEC;
+    const bool inserted = fi_av_insert(&addresses, peer.c_str(), 1, &address, 0, nullptr) == 1;
+    // libfabric accepts the address of memory that is not there. What is there now was there then.
+    if (!inserted || access(fmt::format("{}/{}", kSharedMemoryFolder, name).c_str(), F_OK) != 0) {
+      return Status::Unavailable("the channel's shared memory is gone");
+    }
+    return Status::Ok();
+  }
+
   std::set<LibfabricSession*> sessions_;  // those with endpoints
   std::atomic<bool> woken_{false};
 };

@@ -47,14 +47,13 @@ Status LibfabricTransport::Register(void* start, size_t bytes) {
   return Status::Ok();
 }
 
-StatusOr<std::unique_ptr<Connection>> LibfabricTransport::Connect(RoadNumber road,
-                                                                  const std::string& address) {
-  return LibfabricConnection::Start(*this, road, address);
+StatusOr<std::unique_ptr<Connection>> LibfabricTransport::Connect(RoadNumber road, const Ask& ask) {
+  return LibfabricConnection::Start(*this, road, ask);
 }
 
 StatusOr<std::unique_ptr<Connection>> LibfabricConnection::Start(LibfabricTransport& transport,
                                                                  RoadNumber road,
-                                                                 const std::string& address) {
+                                                                 const Transport::Ask& ask) {
   std::unique_ptr<LibfabricConnection> made(new LibfabricConnection(transport));
   fi_info* const info = transport.info();
   fid_domain* domain = transport.domain();
@@ -93,7 +92,14 @@ StatusOr<std::unique_ptr<Connection>> LibfabricConnection::Start(LibfabricTransp
       return OfiError("binding an address vector", r);
     }
     if (int r = fi_enable(endpoint); r != 0) return OfiError("enabling an endpoint", r);
-    if (fi_av_insert(addresses, address.c_str(), 1, &made->peer_, 0, nullptr) != 1) {
+    char name[256] = {};
+    size_t length = sizeof name - 1;
+    if (int r = fi_getname(&endpoint->fid, name, &length); r != 0) {
+      return OfiError("asking for the endpoint's name", r);
+    }
+    const StatusOr<std::string> address = ask(name);
+    if (!address.ok()) return address.status();
+    if (fi_av_insert(addresses, address->c_str(), 1, &made->peer_, 0, nullptr) != 1) {
       return Status::Unavailable("libfabric does not accept the server's address");
     }
     return std::unique_ptr<Connection>(std::move(made));

@@ -17,8 +17,7 @@ class LibfabricTransport final : public Transport {
   static StatusOr<std::unique_ptr<Transport>> Open(TransportOptions options);
 
   Status Register(void* start, size_t bytes) override;
-  StatusOr<std::unique_ptr<Connection>> Connect(RoadNumber road,
-                                                const std::string& address) override;
+  StatusOr<std::unique_ptr<Connection>> Connect(RoadNumber road, const Ask& ask) override;
 
   // For its connections.
   const TransportOptions& options() const { return options_; }
@@ -41,7 +40,7 @@ class LibfabricTransport final : public Transport {
 class LibfabricConnection final : public Connection {
  public:
   static StatusOr<std::unique_ptr<Connection>> Start(LibfabricTransport& transport, RoadNumber road,
-                                                     const std::string& address);
+                                                     const Transport::Ask& ask);
 
   State Check() override;
   Posted Post(const Transfer& transfer, const Extent& extent, void* context) override;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "rdma/remote/data_road.h"
+#include "rdma/remote/shared_memory_files.h"
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/os_memory.h"
@@ -66,6 +67,10 @@ Status MemoryServer::Open() {
     if (!socket.ok()) return socket.status();
     address = *socket;
     socket_path_ = address.substr(std::strlen("unix:"));
+    if (const size_t removed = RemoveStaleSharedMemory(); removed > 0) {
+      o.log(fmt::format("removed {} files of processes that were killed from {}", removed,
+                        kSharedMemoryFolder));
+    }
   } else {
     const size_t colon = address.rfind(':');
     if (colon == address.npos || colon == 0) {
@@ -89,7 +94,10 @@ Status MemoryServer::Open() {
         StatusOr<Client*> client = Find({note.epoch, note.client});
         return client.ok() ? (*client)->session.get() : nullptr;
       },
-      options_.log);
+      [this](const std::string& line) {
+        Refused(Refusal::kConnection);
+        options_.log(line);
+      });
   if (!road.ok()) return road.status();
   road_ = std::move(*road);
   {
@@ -163,15 +171,18 @@ void MemoryServer::EndLeases() {
   for (const auto& [id, client] : clients_) {
     if (client.expires_ns < now) ended.push_back(id);
   }
+  totals_.leases_ended += ended.size();
   for (const uint64_t id : ended) Remove(id, "its lease has ended");
 }
 
 StatusOr<MemoryServer::Client*> MemoryServer::Find(ClientId id) {
   if (id.epoch != epoch_) {
+    Refused(Refusal::kUnknownClient);
     return Status::DataLoss("the memory server was restarted, what it had lent is gone");
   }
   const auto found = clients_.find(id.client);
   if (found == clients_.end()) {
+    Refused(Refusal::kUnknownClient);
     return Status::DataLoss("no such client: it has left, or its lease has ended");
   }
   return &found->second;
@@ -188,10 +199,14 @@ void MemoryServer::Remove(uint64_t id, const char* why) {
 }
 
 StatusOr<LentMemory> MemoryServer::LendTo(Client& client, uint64_t bytes) {
-  if (draining_.load()) return Status::Unavailable("it is shutting down");
+  if (draining()) {
+    Refused(Refusal::kDraining);
+    return Status::Unavailable("it is shutting down");
+  }
   const uint64_t limit =
       options_.client_bytes == 0 ? options_.capacity_bytes : options_.client_bytes;
   if (bytes == 0 || bytes % base::kPageSize != 0) {
+    Refused(Refusal::kNonsense);
     return Status::InvalidArgument(fmt::format("{} bytes cannot be lent: not whole pages", bytes));
   }
   // Before rounding, which could wrap around.
@@ -199,11 +214,13 @@ StatusOr<LentMemory> MemoryServer::LendTo(Client& client, uint64_t bytes) {
   const bool fits = bytes <= options_.capacity_bytes - lent_bytes_;
   const uint64_t whole = fits && fits_client ? base::RoundUp(bytes, options_.slab_bytes) : 0;
   if (!fits_client || whole > limit - client.lent_bytes) {
+    Refused(Refusal::kClientLimit);
     return Status::ResourceExhausted(
         fmt::format("one client may borrow {} bytes and has {}: {} more is too much", limit,
                     client.lent_bytes, bytes));
   }
   if (!fits || whole > options_.capacity_bytes - lent_bytes_) {
+    Refused(Refusal::kCapacity);
     return Status::ResourceExhausted(fmt::format("{} of its {} bytes are lent: {} more is too much",
                                                  lent_bytes_, options_.capacity_bytes, bytes));
   }
@@ -211,12 +228,17 @@ StatusOr<LentMemory> MemoryServer::LendTo(Client& client, uint64_t bytes) {
   if (!lent.ok()) return lent;
   client.lent_bytes += whole;
   lent_bytes_ += whole;
+  totals_.lent_bytes_total += whole;
   return lent;
 }
 
 StatusOr<Joined> MemoryServer::Join(const std::string& fabric, const std::string& name) {
-  if (draining_.load()) return Status::Unavailable("it is shutting down");
+  if (draining()) {
+    Refused(Refusal::kDraining);
+    return Status::Unavailable("it is shutting down");
+  }
   if (fabric != options_.fabric) {
+    Refused(Refusal::kNonsense);
     return Status::InvalidArgument(
         fmt::format("it serves fabric {}, not {}", options_.fabric, Printable(fabric)));
   }
@@ -232,6 +254,7 @@ StatusOr<Joined> MemoryServer::Join(const std::string& fabric, const std::string
                     .expires_ns = base::NowNs() + options_.lease_ms * 1'000'000,
                     .session = std::move(*session)};
     joined = Joined{{epoch_, id}, options_.lease_ms, options_.slab_bytes, road_->service()};
+    ++totals_.joined;
     options_.log(fmt::format("client {} has joined", clients_[id].name));
   });
   return joined;
@@ -263,12 +286,13 @@ StatusOr<LentMemory> MemoryServer::Lend(ClientId id, uint64_t bytes) {
   return lent;
 }
 
-StatusOr<std::string> MemoryServer::OpenRoad(ClientId id, RoadNumber road) {
+StatusOr<std::string> MemoryServer::OpenRoad(ClientId id, const RoadNumber& road,
+                                             const std::string& endpoint) {
   StatusOr<std::string> address = Status::Internal("");
   OnDataThread([&] {
     StatusOr<Client*> client = Find(id);
     if (client.ok()) {
-      address = road_->OpenRoad(*(*client)->session, road);
+      address = road_->OpenRoad(*(*client)->session, road, endpoint);
     } else {
       address = client.status();
     }
@@ -280,14 +304,26 @@ Status MemoryServer::Leave(ClientId id) {
   Status status;
   OnDataThread([&] {
     status = Find(id).status();
-    if (status.ok()) Remove(id.client, "it has left");
+    if (!status.ok()) return;
+    ++totals_.left;
+    Remove(id.client, "it has left");
   });
   return status;
 }
 
 MemoryServerStats MemoryServer::Stats() {
   MemoryServerStats stats;
-  OnDataThread([&] { stats = {clients_.size(), lent_bytes_}; });
+  OnDataThread([&] {
+    stats = totals_;
+    stats.clients = clients_.size();
+    stats.lent_bytes = lent_bytes_;
+  });
+  stats.capacity_bytes = options_.capacity_bytes;
+  stats.slab_bytes = options_.slab_bytes;
+  // Relaxed: statistics.
+  for (size_t i = 0; i < kRefusalCount; ++i) {
+    stats.refused[i] = refused_[i].load(std::memory_order_relaxed);
+  }
   return stats;
 }
 

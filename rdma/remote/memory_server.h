@@ -41,9 +41,18 @@ struct MemoryServerOptions {
   std::function<void(const std::string& line)> log = [](const std::string&) {};
 };
 
+// What pages travel is not in it: reads and writes are one-sided, and pass the server by.
 struct MemoryServerStats {
+  uint64_t capacity_bytes = 0;
+  uint64_t slab_bytes = 0;
   uint64_t clients = 0;
   uint64_t lent_bytes = 0;
+  // So far:
+  uint64_t joined = 0;
+  uint64_t left = 0;
+  uint64_t leases_ended = 0;
+  uint64_t lent_bytes_total = 0;
+  uint64_t refused[kRefusalCount] = {};
 };
 
 class MemoryServer final : private ControlHandler {
@@ -59,6 +68,7 @@ class MemoryServer final : private ControlHandler {
 
   // From now on nobody new is let in and nothing more is lent.
   void Drain() { draining_.store(true); }
+  bool draining() const { return draining_.load(); }
 
   MemoryServerStats Stats();
 
@@ -82,10 +92,14 @@ class MemoryServer final : private ControlHandler {
   void Remove(uint64_t client, const char* why);
   StatusOr<LentMemory> LendTo(Client& client, uint64_t bytes);
 
+  void Refused(Refusal why) override {
+    refused_[static_cast<size_t>(why)].fetch_add(1, std::memory_order_relaxed);  // a statistic
+  }
   StatusOr<Joined> Join(const std::string& fabric, const std::string& name) override;
   Status Renew(ClientId id) override;
   StatusOr<LentMemory> Lend(ClientId id, uint64_t bytes) override;
-  StatusOr<std::string> OpenRoad(ClientId id, RoadNumber road) override;
+  StatusOr<std::string> OpenRoad(ClientId id, const RoadNumber& road,
+                                 const std::string& endpoint) override;
   Status Leave(ClientId id) override;
 
   MemoryServerOptions options_;
@@ -98,6 +112,8 @@ class MemoryServer final : private ControlHandler {
   std::unique_ptr<DataRoad> road_;
   std::unordered_map<uint64_t, Client> clients_;
   uint64_t lent_bytes_ = 0;
+  MemoryServerStats totals_;  // but for what is counted in refused_
+  std::atomic<uint64_t> refused_[kRefusalCount] = {};
 
   std::mutex tasks_mutex_;
   std::vector<std::function<void()>> tasks_;

@@ -93,8 +93,8 @@ StatusOr<Extent> RemoteServer::Borrow(uint64_t bytes) {
 
 Status RemoteServer::Renew() { return Note(control_->Renew(joined_.id)); }
 
-StatusOr<std::string> RemoteServer::OpenRoad(RoadNumber road) {
-  auto address = control_->OpenRoad(joined_.id, road);
+StatusOr<std::string> RemoteServer::OpenRoad(const RoadNumber& road, const std::string& endpoint) {
+  auto address = control_->OpenRoad(joined_.id, road, endpoint);
   if (!address.ok()) return Note(address.status());
   return address;
 }

@@ -35,7 +35,7 @@ class RemoteServer {
   // Zero-filled. Several small extents share one slab of the server.
   StatusOr<Extent> Borrow(uint64_t bytes);
   Status Renew();
-  StatusOr<std::string> OpenRoad(RoadNumber road);
+  StatusOr<std::string> OpenRoad(const RoadNumber& road, const std::string& endpoint);
 
   // What was borrowed is gone and never comes back. Relaxed: tells of nothing else.
   bool lost() const { return lost_.load(std::memory_order_relaxed); }

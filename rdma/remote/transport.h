@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -34,10 +35,11 @@ class Transport {
   // Makes a buffer known, of which connections may carry parts. One thread at a time.
   virtual Status Register(void* start, size_t bytes) = 0;
 
-  // Begins a connection. `address`: where to, from RemoteServer::OpenRoad, for providers without
-  // connections.
-  virtual StatusOr<std::unique_ptr<Connection>> Connect(RoadNumber road,
-                                                        const std::string& address) = 0;
+  // Asks the server where to go; what it is told is where this side's endpoint is.
+  using Ask = std::function<StatusOr<std::string>(const std::string& endpoint)>;
+
+  // Begins a connection. `ask` is for providers without connections.
+  virtual StatusOr<std::unique_ptr<Connection>> Connect(RoadNumber road, const Ask& ask) = 0;
 
   const BufferTable& buffers() const { return buffers_; }
 

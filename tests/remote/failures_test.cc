@@ -123,6 +123,25 @@ TEST_P(Failures, AWriteThatIsCancelledIsNeverServedAfterALaterOne) {
   }
 }
 
+// The server hears of the channel for the first time when there is nobody at its other end.
+TEST_P(Failures, AClientThatIsGoneBeforeItsFirstRequestIsReadHarmsNobody) {
+  for (int round = 0; round < 5; ++round) {
+    const std::unique_ptr<Fabric> fabric = OpenOrDie(Url());
+    const uint32_t slab = fabric->LendSlab(kPage).value();
+    {
+      Endpoint endpoint(*fabric, 1);
+      server_->Stop();
+      ASSERT_TRUE(endpoint.Post(endpoint.Read({slab, 0}, 0, 1)));
+      Completion some[1];
+      for (int i = 0; i < 1000; ++i) (void)endpoint.channel().Poll(std::span(some).first(0));
+      if (!endpoint.channel().Cancel(1)) endpoint.Await(1);
+    }
+    server_->Signal(SIGCONT);
+    Endpoint endpoint(*fabric, 1);
+    ASSERT_EQ(endpoint.Carry(endpoint.Read({slab, 0}, 0, 1)), Outcome::kDone);
+  }
+}
+
 TEST_P(Failures, AServerThatPausesOnlyDelays) {
   PagerRig rig(Rig(100));
   rig.FillRange(0, 200, 1);

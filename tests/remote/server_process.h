@@ -1,7 +1,9 @@
 // A memory server of its own process, for a test: `tandem memserver`, which TANDEM_COMMAND names.
+// One that ends before it is told to, or not as it is told to, fails the test.
 #pragma once
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -87,15 +89,23 @@ class ServerProcess {
     int status = 0;
     waitpid(pid_, &status, WUNTRACED);
   }
-  // Signals, waits for the end and returns the wait status.
-  int Kill(int signal) {
+  // Ends it: SIGKILL, or SIGTERM, upon which it has to exit with 0.
+  void Kill(int signal) {
     Signal(signal);
-    return Wait();
-  }
-  int Wait() {
     int status = 0;
     waitpid(std::exchange(pid_, -1), &status, 0);
-    return status;
+    const bool as_told = signal == SIGKILL ? WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL
+                                           : WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (as_told) return;
+    const std::string what = WIFSIGNALED(status)
+                                 ? "was ended by signal " + std::to_string(WTERMSIG(status))
+                                 : "has exited with " + std::to_string(WEXITSTATUS(status));
+    if (testing::UnitTest::GetInstance()->current_test_info() != nullptr) {
+      ADD_FAILURE() << "the memory server " << url() << ' ' << what;
+    } else {  // the tests are over, and this program ends
+      std::fprintf(stderr, "the memory server %s %s\n", url().c_str(), what.c_str());
+      std::_Exit(1);
+    }
   }
 
  private:

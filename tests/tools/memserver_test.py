@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.error
+import urllib.request
 
 TANDEM = ""
 TEXT = "The cat saw the dog, and the dog saw the cat.\n"
@@ -31,11 +33,15 @@ class MemserverTest(unittest.TestCase):
             [TANDEM, "memserver", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL, text=True, env=self.environment)
         self.addCleanup(server.stdout.close)
-        self.addCleanup(server.wait)
-        self.addCleanup(server.kill)
+        self.addCleanup(self.end, server)
         line = server.stdout.readline()
         self.assertRegex(line, r"^ready: \S+ lends .* \(epoch [0-9a-f]{16}\)$")
         return server, line.split()[1]
+
+    def end(self, server):
+        """It still serves, or has ended in peace: it has not crashed."""
+        server.kill()
+        self.assertIn(server.wait(), (0, -signal.SIGKILL))
 
     def tandem(self, *arguments):
         return subprocess.run(
@@ -56,6 +62,39 @@ class MemserverTest(unittest.TestCase):
             self.assertIn(url, result.stdout)
             server.send_signal(signal.SIGTERM)
             self.assertEqual(server.wait(timeout=60), 0)
+
+    def test_the_status_page_tells_what_is_lent_and_whether_heaps_may_come(self):
+        server = subprocess.Popen(
+            [TANDEM, "memserver", "--listen", "127.0.0.1:0", "--capacity", "128MiB", "--http", "0"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+            env=self.environment)
+        self.addCleanup(server.stdout.close)
+        self.addCleanup(server.stderr.close)
+        self.addCleanup(self.end, server)
+        page = "http://127.0.0.1:" + server.stderr.readline().split()[-1]
+        url = server.stdout.readline().split()[1]
+
+        def get(path):
+            try:
+                with urllib.request.urlopen(page + path, timeout=60) as answer:
+                    return answer.status, answer.read().decode()
+            except urllib.error.HTTPError as error:
+                return error.code, error.read().decode()
+
+        self.assertEqual(get("/healthz"), (200, "ok\n"))
+        self.assertEqual(get("/")[0], 404)
+        self.assertEqual(self.word_count(url).returncode, 0)
+        text = get("/metrics")[1]
+        metrics = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
+        metrics = {name: float(value) for name, value in metrics.items()}
+        self.assertEqual(metrics["tandem_memserver_capacity_bytes"], 128 << 20)
+        self.assertEqual(metrics["tandem_memserver_lent_bytes"], 0)
+        self.assertEqual(metrics["tandem_memserver_clients"], 0)
+        self.assertGreaterEqual(metrics["tandem_memserver_joined_total"], 1)
+        self.assertEqual(metrics["tandem_memserver_joined_total"],
+                         metrics["tandem_memserver_left_total"])
+        self.assertGreater(metrics["tandem_memserver_lent_bytes_total"], 0)
+        self.assertEqual(metrics['tandem_memserver_refused_total{reason="secret"}'], 0)
 
     def test_a_server_that_is_not_there_is_named(self):
         for url in ("tcp://127.0.0.1:1", "shm://nobody-is-there"):
@@ -84,7 +123,7 @@ class MemserverTest(unittest.TestCase):
 
     def test_nonsense_is_refused_in_one_line(self):
         for arguments in (["--fabric", "pigeon"], ["--listen", "nowhere"], ["--capacity", "much"],
-                          ["--slab", "1"], ["--slab", "2GiB"], ["--lease", "0"], ["--frobnicate"],
+                          ["--slab", "1"], ["--http", "x"], ["--http", ":"], ["--slab", "2GiB"], ["--lease", "0"], ["--frobnicate"],
                           ["--fabric", "shm", "--listen", "../x"],
                           ["--secret-file", "/nonexistent"]):
             result = self.tandem("memserver", *arguments)

@@ -109,7 +109,7 @@ class Road final : public VerbsRoad {
     for (auto& [channel, endpoint] : session.endpoints) CloseEndpoint(endpoint);
   }
 
-  StatusOr<std::string> OpenRoad(DataSession&, RoadNumber) override {
+  StatusOr<std::string> OpenRoad(DataSession&, const RoadNumber&, const std::string&) override {
     return Status::InvalidArgument("this fabric's channels connect by themselves");
   }
 

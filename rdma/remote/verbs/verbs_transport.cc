@@ -101,7 +101,7 @@ Status VerbsTransport::Register(void* start, size_t bytes) {
   return Status::Ok();
 }
 
-StatusOr<std::unique_ptr<Connection>> VerbsTransport::Connect(RoadNumber road, const std::string&) {
+StatusOr<std::unique_ptr<Connection>> VerbsTransport::Connect(RoadNumber road, const Ask&) {
   return VerbsConnection::Start(*this, road);
 }
 

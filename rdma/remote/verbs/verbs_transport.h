@@ -23,8 +23,7 @@ class VerbsTransport final : public Transport {
   static StatusOr<std::unique_ptr<Transport>> Open(TransportOptions options);
 
   Status Register(void* start, size_t bytes) override;
-  StatusOr<std::unique_ptr<Connection>> Connect(RoadNumber road,
-                                                const std::string& address) override;
+  StatusOr<std::unique_ptr<Connection>> Connect(RoadNumber road, const Ask& ask) override;
 
   // For its connections.
   const ConnectNote& note() const { return options_.note; }
