@@ -107,6 +107,7 @@ def _recorded(name, lines, results, path):
     rounds = max(line["key"]["round"] for line in mine)
     experiment = spec.Experiment(
         name=name, title=written.title if written else name, rounds=rounds, time_limit_s=0,
+        give_up=None,
         reference=reference, plot_by="local", axes=axes,
         configurations=tuple(spec.Configuration(one, {}) for one in names), workloads=workloads,
         targets=_targets(written, axes, names))
