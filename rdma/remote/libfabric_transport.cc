@@ -97,7 +97,7 @@ StatusOr<std::unique_ptr<Connection>> LibfabricConnection::Start(LibfabricTransp
     if (int r = fi_getname(&endpoint->fid, name, &length); r != 0) {
       return OfiError("asking for the endpoint's name", r);
     }
-    const StatusOr<std::string> address = ask(name);
+    StatusOr<std::string> address = ask(name);
     if (!address.ok()) return address.status();
     if (fi_av_insert(addresses, address->c_str(), 1, &made->peer_, 0, nullptr) != 1) {
       return Status::Unavailable("libfabric does not accept the server's address");
