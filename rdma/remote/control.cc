@@ -22,6 +22,9 @@ namespace proto = tandem::memory::v1;
 
 constexpr int kMaxMessageBytes = 64 << 10;
 constexpr auto kAnswerLimit = std::chrono::seconds(2);
+// For joining, since the first answer of a server takes longest, and lending, for which it clears,
+// registers and perhaps pins memory. Nobody who is not there makes anybody wait for it.
+constexpr auto kSlowAnswerLimit = std::chrono::seconds(20);
 constexpr const char* kSecretKey = "tandem-secret";
 
 grpc::Status ToGrpc(const Status& status) {
@@ -206,7 +209,10 @@ class Client final : public ControlClient {
     request.set_fabric(fabric);
     request.set_name(name);
     proto::JoinReply reply;
-    if (Status s = Call(&proto::MemoryServer::Stub::Join, request, reply); !s.ok()) return s;
+    if (Status s = Call(&proto::MemoryServer::Stub::Join, request, reply, kSlowAnswerLimit);
+        !s.ok()) {
+      return s;
+    }
     return Joined{
         {reply.epoch(), reply.client()}, reply.lease_ms(), reply.slab_bytes(), reply.service()};
   }
@@ -219,7 +225,10 @@ class Client final : public ControlClient {
     SetId(*request.mutable_id(), id);
     request.set_bytes(bytes);
     proto::LendReply reply;
-    if (Status s = Call(&proto::MemoryServer::Stub::Lend, request, reply); !s.ok()) return s;
+    if (Status s = Call(&proto::MemoryServer::Stub::Lend, request, reply, kSlowAnswerLimit);
+        !s.ok()) {
+      return s;
+    }
     return LentMemory{reply.bytes(), reply.key(), reply.base()};
   }
 
@@ -237,10 +246,11 @@ class Client final : public ControlClient {
 
  private:
   template <typename Method, typename Request, typename Reply>
-  Status Call(Method method, const Request& request, Reply& reply) {
+  Status Call(Method method, const Request& request, Reply& reply,
+              std::chrono::seconds limit = kAnswerLimit) {
     const SignalsBlocked blocked;  // gRPC starts threads when it needs them
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + kAnswerLimit);
+    context.set_deadline(std::chrono::system_clock::now() + limit);
     if (!secret_.empty()) context.AddMetadata(kSecretKey, secret_);
     return FromGrpc((stub_.get()->*method)(&context, request, &reply), address_);
   }

@@ -67,10 +67,12 @@ class ServerProcess {
     return ServerProcess({"--fabric", "shm", "--listen", "test-" + std::to_string(getpid())});
   }
 
-  // A server on any free port of the RDMA device that TANDEM_RDMA_ADDRESS names.
+  // A server on any free port of the RDMA device that TANDEM_RDMA_ADDRESS names. Small slabs:
+  // pinning takes long on a machine that is translated.
   static ServerProcess Device(const std::string& fabric) {
     return ServerProcess({"--fabric", fabric, "--listen",
-                          std::string(std::getenv("TANDEM_RDMA_ADDRESS")) + ":0", "--insecure"});
+                          std::string(std::getenv("TANDEM_RDMA_ADDRESS")) + ":0", "--insecure",
+                          "--slab", "4MiB"});
   }
 
   // "ready: URL lends ..."; empty if it did not get that far.
