@@ -120,6 +120,12 @@ class Runs(unittest.TestCase):
         self.assertEqual(done.returncode, 137, done.stderr)
         self.assertIn("killed by the kernel", done.stderr.splitlines()[-1])
 
+    def test_patience_lets_it_live_until_swap_is_full(self):
+        done = swap("--limit", "32MiB", "--size", "128M", "--patient", "--device",
+                    self.devices[0], "--", sys.executable, "-c", TOUCH, 64)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr, "")
+
     def start_sleeper(self):
         child = subprocess.Popen([str(SWAP), "--limit", "64MiB", "--size", "16M", "--device",
                                   self.devices[0], "--", "sh", "-c", "echo up; sleep 100"],
