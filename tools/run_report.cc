@@ -70,8 +70,9 @@ std::string DescribeLocal(const RunReport& report) {
 }
 
 json SeriesJson(const std::vector<workloads::MemorySample>& samples) {
-  json series = {
-      {"seconds", json::array()}, {"heap_used_bytes", json::array()}, {"local_bytes", json::array()}};
+  json series = {{"seconds", json::array()},
+                 {"heap_used_bytes", json::array()},
+                 {"local_bytes", json::array()}};
   for (const workloads::MemorySample& sample : samples) {
     series["seconds"].push_back(std::round(sample.seconds * 1e3) / 1e3);
     series["heap_used_bytes"].push_back(sample.heap_used_bytes);

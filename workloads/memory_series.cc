@@ -47,8 +47,8 @@ void MemorySampler::SampleUntilStopped() {
   std::unique_lock lock(mutex_);
   do {
     TakeSample();
-  } while (!stop_changed_.wait_for(lock, kFirstInterval * series_.stride(),
-                                   [this] { return stop_; }));
+  } while (
+      !stop_changed_.wait_for(lock, kFirstInterval * series_.stride(), [this] { return stop_; }));
 }
 
 void MemorySampler::TakeSample() {

@@ -26,8 +26,8 @@ TEST(MemorySeriesTest, IsEvenlySpacedAndBoundedHoweverLongItRuns) {
   ASSERT_GE(series.samples().size(), MemorySeries::kCapacity / 2);
   EXPECT_EQ(series.samples().front().heap_used_bytes, 0u);
   for (size_t i = 1; i < series.samples().size(); ++i) {
-    const uint64_t step = series.samples()[i].heap_used_bytes -
-                          series.samples()[i - 1].heap_used_bytes;
+    const uint64_t step =
+        series.samples()[i].heap_used_bytes - series.samples()[i - 1].heap_used_bytes;
     // The first after a thinning may come half a step early.
     EXPECT_GE(step, series.stride() / 2) << i;
     EXPECT_LE(step, series.stride()) << i;
