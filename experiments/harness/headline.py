@@ -52,8 +52,7 @@ def _of_paper(share):
     from_queues = paper.FROM_QUEUES.values()
     found = {kind: {collector: _times(by_share[share]) for collector, by_share in means.items()}
              for kind, means in paper.SPEEDUP.items()}
-    found["slowdown"] = {"G1": f"{_times(paper.SLOWDOWN['MemLiner'][share])} (unmodified "
-                               f"{_times(paper.SLOWDOWN['unmodified'][share])})"}
+    found["slowdown"] = {"G1": _times(paper.SLOWDOWN["MemLiner"][share])}
     found["on demand"] = {"G1": _percent(paper.SWAP_INS["on demand"])}
     found["in total"] = {"G1": _percent(paper.SWAP_INS["in total"])}
     found["from queues"] = {"G1": f"{100 * min(from_queues):.0f} to "
@@ -61,20 +60,31 @@ def _of_paper(share):
     return found
 
 
+def _slowdown(cells, name, group):
+    return _mean((s["median"] for _, point in group if (s := cells.slowdown(point, name))), _times)
+
+
 def _measured(cells, name, group):
     """[(what, words, text)] of a configuration at a group of points."""
     def speedup(metric):
         return _mean(figure_times.speedups(cells, metric, name, group).values(), _times)
-    slowdowns = [s["median"] for _, point in group if (s := cells.slowdown(point, name))]
     return [("all", "run time, speed-up", speedup("time")),
             ("application", "application, speed-up", speedup("application_time")),
             ("collection", "collection, speed-up", speedup("cycle_time")),
-            ("slowdown", "slowdown against all local", _mean(slowdowns, _times)),
+            ("slowdown", "slowdown against all local", _slowdown(cells, name, group)),
             ("on demand", "change in pages read on demand", _change(cells, "demand_fetches", name, group)),
             ("", "of these by the collector", _change(cells, "collector_fetches", name, group)),
             ("in total", "change in pages read in total", _change(cells, "pages_read", name, group)),
             ("from queues", "objects traced from mutators' queues",
              _from_queues(cells, name, group))]
+
+
+def _before(cells, share, group, in_paper):
+    reference = cells.experiment.reference
+    text = f"{reference} {_slowdown(cells, reference, figures.common(cells, group))}"
+    if in_paper:
+        text += f"; paper, unmodified {_times(paper.SLOWDOWN['unmodified'][share])}"
+    return text
 
 
 def claims(cells):
@@ -87,6 +97,8 @@ def claims(cells):
         theirs = _of_paper(share) if in_paper else {}
         ours = {name: _measured(cells, name, figures.common(cells, group)) for name in names}
         for place, (what, words, _) in enumerate(ours[names[0]]):
+            if what == "slowdown":  # says little without that of what it is compared with
+                words += f" ({_before(cells, share, group, in_paper)})"
             found.append(Claim(words, share, theirs.get(what, {}),
                                {name: ours[name][place][2] for name in names}))
     costs = {name: figure_times.all_local_cost(cells, name) for name in names}

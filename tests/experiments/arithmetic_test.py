@@ -105,9 +105,28 @@ class Metrics(unittest.TestCase):
         result = self.result(**{"gc.mark_ns": 8 * 10**9, "gc.sweep_ns": 10**9, "gc.cycles": 3})
         self.assertAlmostEqual(metrics.measure("cycle_time", result), 3.0)
 
+    def test_the_time_of_a_thread_adds_up(self):
+        counters = {"fetch.latency.sum_ns": 3 * 10**9, "fetch.demand.mutator": 200,
+                    "fetch.demand.collector": 100, "gc.stall.sum_ns": 2 * 10**9,
+                    "gc.pause.sum_ns": 10**9}
+        # One thread would have waited for 2 s, more than what is left of four seconds: that counts.
+        for threads, wait, application in ((1, 1.0, 0.0), (2, 1.0, 1.5)):
+            result = {**self.result(**counters), "options": {"threads": threads}}
+            self.assertAlmostEqual(metrics.measure("fetch_wait", result), wait)
+            self.assertAlmostEqual(metrics.measure("application_time", result), application)
+            self.assertAlmostEqual(sum(metrics.measure(name, result) for name in (
+                "fetch_wait", "computing", "stall_time", "pause_time")), 4.0)
+
+    def test_reading_early_is_by_anybody(self):
+        result = self.result(**{"fetch.prefetch": 100, "prefetch.hits": 50, "fetch.hint": 60,
+                                "hint.hits": 20, "fetch.lookahead": 40, "lookahead.hits": 30,
+                                "fetch.demand.mutator": 80, "fetch.demand.collector": 20})
+        self.assertEqual(metrics.measure("early_accuracy", result), 0.5)
+        self.assertEqual(metrics.measure("early_coverage", result), 0.5)
+
     def test_what_nobody_counted_is_not_zero(self):
         for name in metrics.METRICS:
-            if name not in ("time", "build_time"):
+            if name not in ("time", "build_time", "counted_time"):
                 self.assertIsNone(metrics.measure(name, self.result()), name)
 
     def test_any_counter_can_be_named(self):
