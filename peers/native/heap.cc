@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 
@@ -47,6 +48,8 @@ std::map<std::string, uint64_t> Heap::Counters() const {
 HeapMemory Heap::Memory() const {
   HeapMemory memory;
   memory.outside_bytes = outside_bytes_;
+  const uint64_t resident = ResidentBytes();
+  memory.local_bytes = resident - std::min(resident, outside_bytes_);
   memory.process_peak_bytes = static_cast<uint64_t>(Usage().ru_maxrss) << 10;
   peers::Measure(memory);
   return memory;

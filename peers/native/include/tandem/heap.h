@@ -27,6 +27,7 @@ struct HeapOptions {
 
 struct HeapMemory {
   uint64_t heap_used_bytes = 0;
+  uint64_t local_bytes = 0;           // what the process has in memory now, less outside_bytes
   uint64_t footprint_peak_bytes = 0;  // the most that the memory manager has taken for objects
   uint64_t process_peak_bytes = 0;    // the most that the process had in memory, all told
   uint64_t outside_bytes = 0;         // what it had there before the heap held anything
