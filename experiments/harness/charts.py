@@ -12,6 +12,9 @@ WIDTH = 360
 _TOP = 30       # the title
 _BOTTOM = 36    # ticks and what they mean
 _ROW = 19
+_FAILED = "#9b2d00"
+# For words that lie on lines.
+_HALO = {"stroke": "#ffffff", "stroke_width": 3, "paint_order": "stroke"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,14 +92,14 @@ def lines(title, places, series, show, x_words, y_words, baseline=None, referenc
     for words, value in references:
         parts.append(svg.line(left, y.at(value), right, y.at(value), svg.INK, 1,
                               stroke_dasharray="1 3"))
-        parts.append(svg.text(words, left + 3, y.at(value) - 3, 9.5, svg.FAINT))
+        parts.append(svg.text(words, left + 3, y.at(value) - 3, 9.5, svg.FAINT, **_HALO))
     for place, name in enumerate(places):
         parts.append(svg.text(name, left + step * (place + 0.5), bottom + 14, 10.5,
                               anchor="middle"))
     parts.append(svg.text(x_words, (left + right) / 2, bottom + 29, 10, svg.FAINT, "middle"))
     parts.append(svg.text(y_words + (" (log scale)" if log else ""), 4, _TOP - 2, 10, svg.FAINT))
 
-    ends, drawn = [], []
+    ends, drawn, below = [], [], {}
     for number, one in enumerate(series):
         # Side by side, so that bars of spread can be told apart.
         aside = (number - (len(series) - 1) / 2) * min(5.0, step * 0.7 / len(series))
@@ -106,8 +109,9 @@ def lines(title, places, series, show, x_words, y_words, baseline=None, referenc
             if name in one.values:
                 points.append((x, y.at(one.values[name]["median"]), name))
             elif name in one.failed:
-                drawn.append(svg.text("×", x, top + 9, 14, one.style.colour, "middle",
-                                      font_weight="700", class_="mark failed"))
+                below[name] = below.get(name, 0) + 1
+                drawn.append(svg.text(f"× {one.name}", x, bottom + 6 - 11 * below[name], 9.5,
+                                      _FAILED, "middle", class_="mark failed", **_HALO))
         if not points:
             continue
         path = "M" + "L".join(f"{px:.1f} {py:.1f}" for px, py, _ in points)
@@ -169,7 +173,7 @@ def bars(title, rows, show, x_words, under_words=""):
     for place, row in enumerate(rows):
         top, x = _TOP + _ROW * place, left
         if row.failed:
-            parts.append(svg.text("× " + row.failed, left + 4, top + 13, 10.5, "#9b2d00",
+            parts.append(svg.text("× " + row.failed, left + 4, top + 13, 10.5, _FAILED,
                                   class_="mark failed"))
             continue
         for name, value, fill in row.segments:
@@ -326,7 +330,7 @@ def curves(title, series, show_x, show, x_words, y_words, limits=()):
     for words, value in limits:
         parts.append(svg.line(left, y.at(value), right, y.at(value), svg.INK, 1,
                               stroke_dasharray="1 3"))
-        parts.append(svg.text(words, left + 3, y.at(value) - 3, 9.5, svg.FAINT))
+        parts.append(svg.text(words, left + 3, y.at(value) - 3, 9.5, svg.FAINT, **_HALO))
     ends = []
     for name, style, points in series:
         path = "M" + "L".join(f"{x.at(px):.1f} {y.at(py):.1f}" for px, py in points)
