@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <utility>
 
 #include "rdma/remote/control.h"
@@ -46,13 +45,9 @@ StatusOr<std::unique_ptr<RemoteServer>> RemoteServer::Join(std::string_view url)
       host = host.substr(1, host.size() - 2);
     }
   }
-  std::string secret;
-  if (const char* file = std::getenv("TANDEM_SECRET_FILE"); file != nullptr) {
-    StatusOr<std::string> read = ReadSecret(file);
-    if (!read.ok()) return read.status();
-    secret = *read;
-  }
-  server->control_ = ControlClient::Make(address, secret);
+  const StatusOr<Credentials> credentials = Credentials::FromEnvironment();
+  if (!credentials.ok()) return credentials.status();
+  server->control_ = ControlClient::Make(address, credentials.value());
   auto joined = server->control_->Join(NameOf(server->provider_), WhoWeAre());
   if (!joined.ok()) return joined.status();
   server->joined_ = std::move(*joined);
