@@ -295,12 +295,19 @@ struct MemserverSyntax {
     app->add_option("--secret-file", request.secret_file,
                     "Heaps must show the secret in this file (TANDEM_SECRET_FILE on their side)")
         ->type_name("FILE");
+    app->add_option("--tls-cert", request.tls_cert,
+                    "Mutual TLS for the control connection: this server's certificate (heaps: "
+                    "TANDEM_TLS_CERT, TANDEM_TLS_KEY, TANDEM_TLS_CA)")
+        ->type_name("FILE");
+    app->add_option("--tls-key", request.tls_key, "... its key")->type_name("FILE");
+    app->add_option("--tls-ca", request.tls_ca, "... who signs the certificates of heaps")
+        ->type_name("FILE");
     app->add_option("--http", request.http,
                     "HOST:PORT or PORT of this machine: /metrics for Prometheus, /healthz "
                     "(default: none)")
         ->type_name("ADDRESS");
     app->add_flag("--insecure", server.insecure,
-                  "Listen beyond this machine although there is no secret")
+                  "Listen beyond this machine although there is neither secret nor TLS")
         ->disable_flag_override();
     app->add_flag("--busy-poll", server.busy_poll,
                   "Never sleep: takes a processor, and saves each transfer a wake-up")

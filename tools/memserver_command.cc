@@ -18,8 +18,11 @@ Status RunMemserver(MemserverRequest request) {
   if (!request.secret_file.empty()) {
     StatusOr<std::string> secret = rdma::ReadSecret(request.secret_file);
     if (!secret.ok()) return secret.status();
-    request.server.secret = *secret;
+    request.server.credentials.secret = *secret;
   }
+  auto tls = rdma::TlsIdentity::Read(request.tls_cert, request.tls_key, request.tls_ca);
+  if (!tls.ok()) return tls.status();
+  request.server.credentials.tls = std::move(*tls);
   request.server.lease_ms = request.lease_seconds * 1000;
   request.server.log = [](const std::string& line) { WriteError(line); };
 

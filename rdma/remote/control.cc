@@ -9,7 +9,10 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
+#include <iterator>
+#include <tuple>
 #include <utility>
 
 #include "rdma/remote/control.grpc.pb.h"
@@ -91,8 +94,8 @@ void SetId(proto::ClientId& to, ClientId id) {
 
 class Server final : public ControlServer, private proto::MemoryServer::Service {
  public:
-  Server(std::string secret, ControlHandler& handler)
-      : secret_(std::move(secret)), handler_(handler) {}
+  Server(const Credentials& wanted, ControlHandler& handler)
+      : secret_(wanted.secret), tls_(wanted.tls), handler_(handler) {}
   ~Server() override {
     if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now() + kAnswerLimit);
   }
@@ -103,17 +106,27 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
     builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
+    builder.AddListeningPort(address, ServerCredentials(address), &port_);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
     if (server_ != nullptr && (port_ != 0 || address.starts_with("unix:"))) return Status::Ok();
     return Status::Unavailable(
-        fmt::format("cannot listen on {}: is the address this machine's, and free?", address));
+        fmt::format("cannot listen on {}: is the address this machine's, and free?{}", address,
+                    tls_.empty() ? "" : " Do certificate and key belong together?"));
   }
 
   int port() const override { return address_has_port() ? port_ : 0; }
 
  private:
+  std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const std::string& address) const {
+    if (tls_.empty() || address.starts_with("unix:")) return grpc::InsecureServerCredentials();
+    grpc::SslServerCredentialsOptions options(
+        GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+    options.pem_root_certs = tls_.authority;
+    options.pem_key_cert_pairs.push_back({tls_.key, tls_.certificate});
+    return grpc::SslServerCredentials(options);
+  }
+
   bool address_has_port() const { return port_ > 1; }  // gRPC says 1 for a unix socket
 
   // Calls `act` unless the secret is wrong.
@@ -184,6 +197,7 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
   }
 
   const std::string secret_;
+  const TlsIdentity tls_;
   ControlHandler& handler_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
@@ -191,8 +205,8 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
 
 class Client final : public ControlClient {
  public:
-  Client(const std::string& address, std::string secret)
-      : address_(address), secret_(std::move(secret)) {
+  Client(const std::string& address, const Credentials& shown)
+      : address_(address), secret_(shown.secret) {
     grpc::ChannelArguments arguments;
     // Connections are no longer shared between fabrics: one that closes disturbs no other.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -200,7 +214,7 @@ class Client final : public ControlClient {
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
     arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
     stub_ = proto::MemoryServer::NewStub(
-        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+        grpc::CreateCustomChannel(address, ChannelCredentials(address, shown.tls), arguments));
   }
 
   StatusOr<Joined> Join(const std::string& fabric, const std::string& name) override {
@@ -245,6 +259,12 @@ class Client final : public ControlClient {
   }
 
  private:
+  static std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(const std::string& address,
+                                                                      const TlsIdentity& tls) {
+    if (tls.empty() || address.starts_with("unix:")) return grpc::InsecureChannelCredentials();
+    return grpc::SslCredentials({tls.authority, tls.key, tls.certificate});
+  }
+
   template <typename Method, typename Request, typename Reply>
   Status Call(Method method, const Request& request, Reply& reply,
               std::chrono::seconds limit = kAnswerLimit) {
@@ -271,17 +291,17 @@ class Client final : public ControlClient {
 }  // namespace
 
 StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(const std::string& address,
-                                                              const std::string& secret,
+                                                              const Credentials& wanted,
                                                               ControlHandler& handler) {
-  auto server = std::make_unique<Server>(secret, handler);
+  auto server = std::make_unique<Server>(wanted, handler);
   if (Status s = server->Listen(address); !s.ok()) return s;
   return std::unique_ptr<ControlServer>(std::move(server));
 }
 
 std::unique_ptr<ControlClient> ControlClient::Make(const std::string& address,
-                                                   const std::string& secret) {
+                                                   const Credentials& shown) {
   const SignalsBlocked blocked;
-  return std::make_unique<Client>(address, secret);
+  return std::make_unique<Client>(address, shown);
 }
 
 StatusOr<std::string> SharedMemoryControlAddress(const std::string& name) {
@@ -320,6 +340,44 @@ StatusOr<std::string> ReadSecret(const std::string& path) {
     }
   }
   return secret;
+}
+
+StatusOr<TlsIdentity> TlsIdentity::Read(const std::string& certificate_file,
+                                        const std::string& key_file,
+                                        const std::string& authority_file) {
+  TlsIdentity identity;
+  if (certificate_file.empty() && key_file.empty() && authority_file.empty()) return identity;
+  for (auto [path, text, what] :
+       {std::tuple(&certificate_file, &identity.certificate, "certificate"),
+        std::tuple(&key_file, &identity.key, "key"),
+        std::tuple(&authority_file, &identity.authority, "authority's certificate")}) {
+    std::ifstream file(*path);
+    text->assign(std::istreambuf_iterator<char>(file), {});
+    if (text->find("-----BEGIN ") == text->npos) {
+      return Status::InvalidArgument(
+          path->empty() ? fmt::format("TLS needs three files; that of the {} is missing", what)
+                        : fmt::format("no {} in {}: a file in PEM is needed", what, *path));
+    }
+  }
+  return identity;
+}
+
+StatusOr<Credentials> Credentials::FromEnvironment() {
+  const auto value = [](const char* name) {
+    const char* text = std::getenv(name);
+    return std::string(text == nullptr ? "" : text);
+  };
+  Credentials credentials;
+  if (const std::string file = value("TANDEM_SECRET_FILE"); !file.empty()) {
+    StatusOr<std::string> secret = ReadSecret(file);
+    if (!secret.ok()) return secret.status();
+    credentials.secret = *secret;
+  }
+  auto tls =
+      TlsIdentity::Read(value("TANDEM_TLS_CERT"), value("TANDEM_TLS_KEY"), value("TANDEM_TLS_CA"));
+  if (!tls.ok()) return tls.status();
+  credentials.tls = std::move(*tls);
+  return credentials;
 }
 
 std::string Printable(std::string text) {

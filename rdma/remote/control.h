@@ -70,12 +70,34 @@ class ControlHandler {
   virtual Status Leave(ClientId id) = 0;
 };
 
+// Mutual TLS: each side shows a certificate, and accepts what `authority` has signed. PEM.
+struct TlsIdentity {
+  std::string certificate;
+  std::string key;
+  std::string authority;
+
+  bool empty() const { return certificate.empty(); }
+  // From three files, or empty if none is named.
+  static StatusOr<TlsIdentity> Read(const std::string& certificate_file,
+                                    const std::string& key_file, const std::string& authority_file);
+};
+
+// Who may call, and how one shows that one may. Empty: anybody may.
+struct Credentials {
+  std::string secret = {};
+  TlsIdentity tls = {};
+
+  bool empty() const { return secret.empty() && tls.empty(); }
+  // What a heap shows: TANDEM_SECRET_FILE, and TANDEM_TLS_CERT, TANDEM_TLS_KEY and TANDEM_TLS_CA.
+  static StatusOr<Credentials> FromEnvironment();
+};
+
 class ControlServer {
  public:
-  // `address` is HOST:PORT (port 0: any that is free) or unix:PATH. `secret` must be shown by who
-  // calls; empty: nobody has to. `handler` outlives the server.
+  // `address` is HOST:PORT (port 0: any that is free) or unix:PATH, where there is no TLS. `wanted`
+  // is what callers must show. `handler` outlives the server.
   static StatusOr<std::unique_ptr<ControlServer>> Start(const std::string& address,
-                                                        const std::string& secret,
+                                                        const Credentials& wanted,
                                                         ControlHandler& handler);
   virtual ~ControlServer() = default;  // waits for the calls that run
 
@@ -84,7 +106,7 @@ class ControlServer {
 
 class ControlClient {
  public:
-  static std::unique_ptr<ControlClient> Make(const std::string& address, const std::string& secret);
+  static std::unique_ptr<ControlClient> Make(const std::string& address, const Credentials& shown);
   virtual ~ControlClient() = default;
 
   // Errors name the server. kUnavailable: no answer in time. kDataLoss: the server does not know

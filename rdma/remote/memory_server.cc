@@ -81,11 +81,11 @@ Status MemoryServer::Open() {
     if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
       host = host.substr(1, host.size() - 2);
     }
-    if (!IsLoopback(host) && o.secret.empty() && !o.insecure) {
-      return Status::NotPermitted(
-          fmt::format("{} is not this machine alone: anybody who reaches it could borrow memory. "
-                      "Give --secret-file, or --insecure if the network is yours alone",
-                      Printable(host)));
+    if (!IsLoopback(host) && o.credentials.empty() && !o.insecure) {
+      return Status::NotPermitted(fmt::format(
+          "{} is not this machine alone: anybody who reaches it could borrow memory. "
+          "Give --secret-file or --tls-cert, or --insecure if the network is yours alone",
+          Printable(host)));
     }
   }
   auto road = DataRoad::Open(
@@ -104,7 +104,7 @@ Status MemoryServer::Open() {
     const SignalsBlocked blocked;
     thread_ = std::thread([this] { DataThread(); });
   }
-  auto control = ControlServer::Start(address, o.secret, *this);
+  auto control = ControlServer::Start(address, o.credentials, *this);
   if (!control.ok()) return control.status();
   control_ = std::move(*control);
   if (!HasConnections(*provider)) {

@@ -35,9 +35,9 @@ struct MemoryServerOptions {
   uint64_t slab_bytes = uint64_t{64} << 20;
   uint64_t client_bytes = 0;  // at most this for one client; 0: all of the capacity
   uint64_t lease_ms = 30'000;
-  std::string secret = {};  // what clients must show; empty: nothing
-  bool insecure = false;    // listen beyond this machine although there is no secret
-  bool busy_poll = false;   // the data thread never sleeps
+  Credentials credentials = {};  // what clients must show
+  bool insecure = false;         // listen beyond this machine although they must show nothing
+  bool busy_poll = false;        // the data thread never sleeps
   std::function<void(const std::string& line)> log = [](const std::string&) {};
 };
 

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <optional>
 #include <utility>
 
@@ -55,13 +54,9 @@ StatusOr<std::unique_ptr<RemoteServer>> RemoteServer::Join(std::string_view url,
     // Before the server is asked, which would not know why nobody connects.
     if (Status s = CheckVerbs(); !s.ok()) return s;
   }
-  std::string secret;
-  if (const char* file = std::getenv("TANDEM_SECRET_FILE"); file != nullptr) {
-    StatusOr<std::string> read = ReadSecret(file);
-    if (!read.ok()) return read.status();
-    secret = *read;
-  }
-  server->control_ = ControlClient::Make(address, secret);
+  StatusOr<Credentials> credentials = Credentials::FromEnvironment();
+  if (!credentials.ok()) return credentials.status();
+  server->control_ = ControlClient::Make(address, *credentials);
   auto joined = server->control_->Join(NameOf(server->provider_), WhoWeAre());
   if (!joined.ok()) return joined.status();
   server->joined_ = std::move(*joined);

@@ -25,7 +25,7 @@ class MemoryServerTest : public ::testing::Test {
  protected:
   void Start(MemoryServerOptions options) {
     server_ = std::move(MemoryServer::Start(std::move(options)).value());
-    client_ = ControlClient::Make(server_->url().substr(6), "");
+    client_ = ControlClient::Make(server_->url().substr(6), {});
   }
   std::unique_ptr<MemoryServer> server_;
   std::unique_ptr<ControlClient> client_;
@@ -150,12 +150,12 @@ TEST_F(MemoryServerTest, ItsStatusPageSaysWhetherItDrains) {
 }
 
 TEST_F(MemoryServerTest, WantsTheSecret) {
-  Start({.capacity_bytes = 8 * kMiB, .slab_bytes = kMiB, .secret = "open sesame"});
+  Start({.capacity_bytes = 8 * kMiB, .slab_bytes = kMiB, .credentials = {.secret = "open sesame"}});
   for (const char* wrong : {"", "open", "open sesamE", "open sesame "}) {
-    const auto client = ControlClient::Make(server_->url().substr(6), wrong);
+    const auto client = ControlClient::Make(server_->url().substr(6), {.secret = wrong});
     EXPECT_EQ(client->Join("tcp", "x").status().code(), StatusCode::kNotPermitted) << wrong;
   }
-  const auto client = ControlClient::Make(server_->url().substr(6), "open sesame");
+  const auto client = ControlClient::Make(server_->url().substr(6), {.secret = "open sesame"});
   EXPECT_TRUE(client->Join("tcp", "x").ok());
 }
 

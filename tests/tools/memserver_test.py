@@ -6,6 +6,7 @@ Usage: memserver_test.py PATH_OF_TANDEM [unittest options]
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -152,6 +153,54 @@ class MemserverTest(unittest.TestCase):
         self.environment["TANDEM_SECRET_FILE"] = secret
         result = self.word_count(url)
         self.assertEqual(result.returncode, 0, result.stderr)
+
+
+    def certificate(self, name, signed_by=None):
+        """Makes NAME.pem and NAME.key; one that nobody signs is an authority."""
+        def openssl(*arguments):
+            subprocess.run(["openssl", *arguments], check=True, cwd=self.folder.name,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, timeout=60)
+        new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+               "-keyout", f"{name}.key", "-subj", f"/CN={name}"]
+        if signed_by is None:
+            openssl(*new, "-x509", "-days", "2", "-out", f"{name}.pem")
+            return
+        with open(os.path.join(self.folder.name, "names"), "w", encoding="ascii") as file:
+            file.write("subjectAltName=IP:127.0.0.1\n")
+        openssl(*new, "-out", f"{name}.csr")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{signed_by}.pem", "-CAkey",
+                f"{signed_by}.key", "-CAcreateserial", "-days", "2", "-extfile", "names", "-out",
+                f"{name}.pem")
+
+    def file(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def show(self, name, authority):
+        self.environment.update(TANDEM_TLS_CERT=self.file(f"{name}.pem"),
+                                TANDEM_TLS_KEY=self.file(f"{name}.key"),
+                                TANDEM_TLS_CA=self.file(f"{authority}.pem"))
+
+    @unittest.skipUnless(shutil.which("openssl"), "there is no openssl to make certificates with")
+    def test_tls_is_wanted_of_both_sides(self):
+        for name, signed_by in (("ours", None), ("server", "ours"), ("heap", "ours"),
+                                ("theirs", None), ("stranger", "theirs")):
+            self.certificate(name, signed_by)
+        tls = ["--tls-cert", self.file("server.pem"), "--tls-key", self.file("server.key"),
+               "--tls-ca", self.file("ours.pem")]
+        _, url = self.start("--listen", "127.0.0.1:0", *tls)
+        self.assertEqual(self.word_count(url).returncode, 1)  # no TLS
+        self.show("stranger", "ours")
+        self.assertEqual(self.word_count(url).returncode, 1)
+        self.show("heap", "theirs")  # which has not signed the server's
+        self.assertEqual(self.word_count(url).returncode, 1)
+        self.show("heap", "ours")
+        result = self.word_count(url)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for incomplete in (tls[:2], tls[2:], [*tls[:5], self.file("server.key.missing")]):
+            result = self.tandem("memserver", "--listen", "127.0.0.1:0", *incomplete)
+            self.assertEqual(result.returncode, 2)
+            self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
 
 
 if __name__ == "__main__":
