@@ -5,7 +5,7 @@
 
 #include "workloads/tasks.h"
 
-namespace tandem::workloads {
+namespace tandem::workloads::frames {
 
 namespace {
 
@@ -228,4 +228,4 @@ Status GroupBy(const Threads& threads, const Persistent<DataFrame>& frame,
   return Status::Ok();
 }
 
-}  // namespace tandem::workloads
+}  // namespace tandem::workloads::frames

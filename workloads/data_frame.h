@@ -24,7 +24,7 @@
 #include "tandem/status.h"
 #include "workloads/key_table.h"
 
-namespace tandem::workloads {
+namespace tandem::workloads::frames {
 
 using Values = Array<int64_t>;
 using Column = Array<Member<Values>>;
@@ -134,4 +134,4 @@ Status GroupBy(const Threads& threads, const Persistent<DataFrame>& frame,
                const std::function<int64_t(const Row&)>& key,
                const std::function<int64_t(const Row&)>& value, Persistent<Groups>& made);
 
-}  // namespace tandem::workloads
+}  // namespace tandem::workloads::frames

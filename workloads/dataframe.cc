@@ -16,6 +16,7 @@
 
 namespace tandem::workloads {
 
+namespace frames {
 namespace {
 
 // Columns that the analysis puts behind a trip's.
@@ -210,7 +211,8 @@ class TaxiTrips : public Workload {
 };
 
 }  // namespace
+}  // namespace frames
 
-std::unique_ptr<Workload> MakeDataFrame() { return std::make_unique<TaxiTrips>(); }
+std::unique_ptr<Workload> MakeDataFrame() { return std::make_unique<frames::TaxiTrips>(); }
 
 }  // namespace tandem::workloads

@@ -10,7 +10,7 @@
 #include "tandem/array.h"
 #include "workloads/random.h"
 
-namespace tandem::workloads {
+namespace tandem::workloads::frames {
 
 template <typename Entry>
 class KeyTable : public GarbageCollected<KeyTable<Entry>> {
@@ -84,4 +84,4 @@ class KeyTable : public GarbageCollected<KeyTable<Entry>> {
   size_t size_ = 0;
 };
 
-}  // namespace tandem::workloads
+}  // namespace tandem::workloads::frames

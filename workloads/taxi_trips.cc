@@ -5,7 +5,7 @@
 
 #include "workloads/random.h"
 
-namespace tandem::workloads {
+namespace tandem::workloads::frames {
 
 namespace {
 
@@ -121,4 +121,4 @@ int64_t Distance(int64_t longitude1, int64_t latitude1, int64_t longitude2, int6
   return SquareRoot(x * x + y * y);
 }
 
-}  // namespace tandem::workloads
+}  // namespace tandem::workloads::frames

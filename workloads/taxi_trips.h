@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <span>
 
-namespace tandem::workloads {
+namespace tandem::workloads::frames {
 
 enum TripColumn : size_t {
   kVendor,
@@ -53,4 +53,4 @@ int64_t MonthOf(int64_t time);  // 30 days each, the last one a little longer
 // Metres between two places nearby, down to a whole one.
 int64_t Distance(int64_t longitude1, int64_t latitude1, int64_t longitude2, int64_t latitude2);
 
-}  // namespace tandem::workloads
+}  // namespace tandem::workloads::frames

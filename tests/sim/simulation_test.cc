@@ -153,7 +153,7 @@ TEST(SimulationTest, EveryOrderMarksEachReachableObjectOnce) {
 
 TEST(SimulationTest, AMarkOfARandomGraphNeedsManyFetchesAPageInTheOrderOfAStackAndFewInGroups) {
   const std::string spec = "graph,objects=40000,accesses=0,wait=1";
-  SimulationOptions options{.local_bytes = 156 * kPage};  // a quarter
+  SimulationOptions options{.order = "lifo", .local_bytes = 156 * kPage};  // a quarter
   const auto lifo = RunSynthetic(spec, options);
   options.order = "lineup";
   const auto lineup = RunSynthetic(spec, options);

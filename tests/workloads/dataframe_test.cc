@@ -14,7 +14,7 @@
 #include "workloads/random.h"
 #include "workloads/taxi_trips.h"
 
-namespace tandem::workloads {
+namespace tandem::workloads::frames {
 namespace {
 
 constexpr uint64_t kRows = 1000;  // not a multiple of a piece's
@@ -238,4 +238,4 @@ TEST(DataFrameWorkloadTest, IsRefusedOnAHeapThatIsTooSmall) {
 }
 
 }  // namespace
-}  // namespace tandem::workloads
+}  // namespace tandem::workloads::frames
