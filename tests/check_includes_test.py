@@ -1,10 +1,11 @@
-"""Tests of the checks of the tree: check_includes.py and check_text.py."""
+"""Tests of the checks of the tree: check_includes.py, check_names.py and check_text.py."""
 
 import pathlib
 import tempfile
 import unittest
 
 import check_includes
+import check_names
 import check_text
 
 
@@ -83,6 +84,40 @@ class Includes(unittest.TestCase):
             errors = check_includes.check_tree(root)
         self.assertEqual(len(errors), 1)
         self.assertTrue(errors[0].startswith("rdma/a.h:1: "), errors[0])
+
+
+class Names(unittest.TestCase):
+    GROUP = "struct Group : GarbageCollected<Group> {\n  int a;\n};\n"
+
+    def in_namespace(self, name, text):
+        return f"namespace {name} {{\n\n{text}\n}}  // namespace {name}\n"
+
+    def errors(self, first, second):
+        return check_names.check_files({"a.h": first, "b.h": second})
+
+    def test_two_types_of_one_name_are_found(self):
+        for other in (self.GROUP, "class Group {};\n", "class Group final\n    : public Base {\n};\n",
+                      "enum class Group : int { kA };\n"):
+            errors = self.errors(self.in_namespace("x::y", self.GROUP),
+                                 self.in_namespace("x::y", other))
+            self.assertEqual(len(errors), 1, other)
+            self.assertTrue(errors[0].startswith("b.h:3: defines x::y::Group, as a.h does"), errors)
+
+    def test_namespaces_tell_names_apart(self):
+        self.assertEqual(self.errors(self.in_namespace("x", self.GROUP),
+                                     self.in_namespace("y", self.GROUP)), [])
+        nested = self.in_namespace("x", "namespace z {\n" + self.GROUP + "}  // namespace z\n")
+        self.assertEqual(self.errors(self.in_namespace("x", self.GROUP), nested), [])
+        short = "namespace z {\nclass Other;\n}\n" + self.GROUP
+        self.assertEqual(len(self.errors(self.in_namespace("x", self.GROUP),
+                                         self.in_namespace("x", short))), 1)
+
+    def test_what_nobody_else_sees_or_is_only_declared_may_share_a_name(self):
+        hidden = "namespace {\n\n" + self.GROUP + "\n}  // namespace\n"
+        for other in (hidden, "struct Group;\n", "struct Group::Part {\n};\n",
+                      "template <>\nstruct Group<int> {\n};\n"):
+            self.assertEqual(self.errors(self.in_namespace("x", self.GROUP),
+                                         self.in_namespace("x", other)), [], other)
 
 
 class Text(unittest.TestCase):

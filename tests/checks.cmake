@@ -11,6 +11,7 @@ function(tandem_check name)
 endfunction()
 
 tandem_check(includes ${TANDEM_PYTHON} tests/check_includes.py)
+tandem_check(names ${TANDEM_PYTHON} tests/check_names.py)
 tandem_check(text ${TANDEM_PYTHON} tests/check_text.py)
 tandem_check(of_checks ${TANDEM_PYTHON} tests/check_includes_test.py)
 tandem_check(scripts ${TANDEM_PYTHON} tests/scripts_test.py)
