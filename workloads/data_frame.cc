@@ -1,6 +1,7 @@
 #include "workloads/data_frame.h"
 
 #include <algorithm>
+#include <cassert>
 #include <vector>
 
 #include "workloads/tasks.h"
@@ -84,6 +85,7 @@ Status IndexOf(const Threads& threads, const DataFrame& frame, size_t key,
 }  // namespace
 
 DataFrame* DataFrame::Make(Mutator& mutator, size_t columns, size_t pieces) {
+  assert(columns <= kMaxColumns && "a Row has no room for more");
   auto* all = Array<Member<Column>>::Make(mutator, columns);
   for (size_t i = 0; all != nullptr && i < columns; ++i) {
     Column* column = Column::Make(mutator, pieces);

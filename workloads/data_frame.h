@@ -10,7 +10,7 @@
 //
 // Operations are called by the thread that owns the mutator and use as many threads as `threads`
 // says. Functions that are handed in run on any of them, allocate nothing on the heap and have no
-// state. ResourceExhausted says that the heap is full; the result is as it was then. It may be the
+// state. ResourceExhausted says that the heap is full; what `made` held stays. `made` may be the
 // frame that was given.
 #pragma once
 
@@ -32,7 +32,7 @@ using Column = Array<Member<Values>>;
 class DataFrame : public GarbageCollected<DataFrame> {
  public:
   static constexpr size_t kRowsPerPiece = 256;
-  static constexpr size_t kMaxColumns = 32;
+  static constexpr size_t kMaxColumns = 32;  // a Row has room for so many
 
   // With room for so many pieces, none of which is there yet. Null: the heap is full.
   static DataFrame* Make(Mutator& mutator, size_t columns, size_t pieces);

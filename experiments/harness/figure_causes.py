@@ -132,7 +132,8 @@ def early_reads(cells):
     return Figure(
         "early-reads", "Coverage and accuracy of reading early",
         "Coverage is the share of all pages needed that had been read before anybody waited for "
-        "them; accuracy is the share of what was read early that a mutator then used.", tuple(panels), tuple(rows),
+        "them; accuracy is the share of what was read early that a mutator then used.",
+        tuple(panels), tuple(rows),
         (*((name, looks[name]) for name in names),
          *((("paper: unmodified", marks.PAPER_BEFORE), ("paper: MemLiner", marks.PAPER_AFTER))
            if leap else ())),

@@ -6,7 +6,7 @@ A name is one of METRICS, or a path into the JSON such as `counters.fetch.rescue
 from harness.errors import UsageError
 
 # Pages that a prefetch brought and that a mutator then found in place.
-_HITS = ("prefetch.hits", "fetch.prefetch.hits")
+_HITS = ("prefetch.hits",)
 
 
 def _counter(*names):

@@ -5,7 +5,8 @@
 // connections are closed and its memory goes back to the system. The epoch is drawn at the start;
 // who shows another one was a client of an earlier server, whose memory is gone, and is told so.
 //
-// One thread of its own, the data thread, makes all calls of libfabric; requests are handed to it.
+// One thread of its own, the data thread, makes all calls of the data road; requests are handed to
+// it.
 // Any thread may call the methods.
 #pragma once
 

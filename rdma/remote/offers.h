@@ -1,4 +1,4 @@
-// What this machine offers of each fabric whose far side is another process, for `tandem fabrics`.
+// What this machine offers of each fabric, for `tandem fabrics`.
 // Looks at libraries and devices, which takes up to a second. Any thread.
 #pragma once
 

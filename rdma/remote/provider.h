@@ -14,10 +14,10 @@ enum class Provider : uint8_t {
   kVerbs,     // libibverbs
   kVerbsOfi,  // the same devices, through libfabric
 };
+// The URL's scheme, and what `tandem memserver --fabric` takes; in the order of the enum.
 inline constexpr const char* kProviderNames[] = {"tcp", "shm", "verbs", "verbs-ofi"};
 inline constexpr const char* kProviderList = "tcp, shm, verbs, verbs-ofi";
 
-// The URL's scheme, and what `tandem memserver --fabric` takes.
 inline const char* NameOf(Provider provider) {
   return kProviderNames[static_cast<size_t>(provider)];
 }

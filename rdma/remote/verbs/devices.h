@@ -17,8 +17,8 @@ struct VerbsPort {
   std::string link_layer = {};  // "Ethernet", "InfiniBand"
   int mtu_bytes = 0;
   int max_reads = 0;  // that it can have outstanding on a connection
-  std::vector<std::string> addresses =
-      {};  // to listen on and connect from, with their network device
+  // To listen on and connect from, each with its network device.
+  std::vector<std::string> addresses = {};
 };
 
 // The error says why there is none.
