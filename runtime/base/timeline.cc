@@ -101,7 +101,7 @@ class JsonFile {
   int error_ = 0;
 };
 
-constinit std::atomic<Timeline*> Timeline::active_{nullptr};
+constinit std::atomic<Timeline*> Timeline::active{nullptr};
 
 StatusOr<std::unique_ptr<Timeline>> Timeline::Start(TimelineOptions options) {
   auto memory = OsMemory::Reserve(options.threads * options.events_a_thread * sizeof(Event),
@@ -110,8 +110,8 @@ StatusOr<std::unique_ptr<Timeline>> Timeline::Start(TimelineOptions options) {
   std::unique_ptr<Timeline> timeline(new Timeline(options, std::move(*memory)));
   Timeline* none = nullptr;
   // Release: see Active.
-  if (!active_.compare_exchange_strong(none, timeline.get(), std::memory_order_release,
-                                       std::memory_order_relaxed)) {
+  if (!active.compare_exchange_strong(none, timeline.get(), std::memory_order_release,
+                                      std::memory_order_relaxed)) {
     return Status::InvalidArgument("this process records a timeline already: one at a time");
   }
   return timeline;
@@ -135,7 +135,7 @@ Timeline::~Timeline() { Stop(); }
 void Timeline::Stop() {
   Timeline* self = this;
   // Relaxed: what was recorded is read by the release stores of each event.
-  active_.compare_exchange_strong(self, nullptr, std::memory_order_relaxed);
+  active.compare_exchange_strong(self, nullptr, std::memory_order_relaxed);
 }
 
 Timeline::Track* Timeline::TrackOfThisThread() {

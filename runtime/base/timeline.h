@@ -73,7 +73,7 @@ class Timeline {
   // The one that records; null while there is none. Any thread; async-signal-safe.
   static Timeline* Active() {
     // Acquire: its tracks are ready. The same instruction as relaxed on x86.
-    return active_.load(std::memory_order_acquire);
+    return active.load(std::memory_order_acquire);
   }
 
   // Any thread; async-signal-safe.
@@ -102,7 +102,7 @@ class Timeline {
   Track* TrackOfThisThread();
   void WriteTrack(class JsonFile& file, const Track& track) const;
 
-  static constinit std::atomic<Timeline*> active_;
+  static constinit std::atomic<Timeline*> active;
 
   const TimelineOptions options_;
   const size_t for_all_;       // events of a track that any kind may take
