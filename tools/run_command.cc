@@ -92,7 +92,7 @@ Baseline BaselineOf(const RunResult& all_local) {
 }
 
 void Remember(FootprintCache& cache, const std::string& key, const Baseline& baseline) {
-  const Status status = cache.Store(key, baseline);
+  Status status = cache.Store(key, baseline);
   if (!status.ok()) {
     WriteError(fmt::format("warning: the footprint is not remembered: {}", status.message()));
   }
@@ -147,7 +147,7 @@ Status RunWorkload(RunRequest request) {
   if (Status status = trace->Start(); !status.ok()) return status;
   StatusOr<RunResult> result = Run(request, options, request.local.text().c_str());
   // Also of a run that failed: it may tell why.
-  const Status traced = trace->Write();
+  Status traced = trace->Write();
   if (!result.ok()) return result.status();
   if (!traced.ok()) return traced;
   if (recording != nullptr) {

@@ -116,7 +116,7 @@ Status MakeFrame(const Threads& threads, size_t columns, uint64_t rows,
   const Persistent<DataFrame> result(threads.mutator.heap(),
                                      DataFrame::Make(threads.mutator, columns, pieces));
   if (!result) return Full();
-  const Status status = ForPieces(threads, pieces, [&](Mutator& mutator, size_t piece) {
+  Status status = ForPieces(threads, pieces, [&](Mutator& mutator, size_t piece) {
     Rows values(columns);
     const uint64_t end = std::min<uint64_t>(rows, (piece + 1) * kPiece);
     for (uint64_t row = piece * kPiece; row < end; ++row) fill(row, values.Add());
@@ -134,7 +134,7 @@ Status Derive(const Threads& threads, const Persistent<DataFrame>& frame,
                                      DataFrame::Make(threads.mutator, columns + 1, pieces));
   if (!result) return Full();
   for (size_t i = 0; i < columns; ++i) result->SetColumn(i, frame->Of(i));
-  const Status status = ForPieces(threads, pieces, [&](Mutator& mutator, size_t piece) {
+  Status status = ForPieces(threads, pieces, [&](Mutator& mutator, size_t piece) {
     const DataFrame& from = *frame;
     Values* values = Values::Make(mutator, from.RowsOf(piece));
     if (values == nullptr) return false;
@@ -156,7 +156,7 @@ Status Select(const Threads& threads, const Persistent<DataFrame>& frame, size_t
   const Persistent<DataFrame> result(threads.mutator.heap(),
                                      DataFrame::Make(threads.mutator, columns + more, pieces));
   if (!result) return Full();
-  const Status status = ForPieces(threads, pieces, [&](Mutator& mutator, size_t piece) {
+  Status status = ForPieces(threads, pieces, [&](Mutator& mutator, size_t piece) {
     const DataFrame& from = *frame;
     const size_t rows = from.RowsOf(piece);
     Rows values(columns + more);
@@ -204,7 +204,7 @@ Status GroupBy(const Threads& threads, const Persistent<DataFrame>& frame,
     if (groups == nullptr) return Full();
     (*shared)[part] = groups;
   }
-  const Status status =
+  Status status =
       RunTasks(threads.mutator, threads.count, parts, [&](Mutator& mutator, size_t part) {
         const DataFrame& from = *frame;
         Groups& groups = *(*shared)[part];

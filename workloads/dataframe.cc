@@ -64,7 +64,7 @@ class Analysis {
   }
 
   Status AddColumns(std::string&) {
-    const Status status = Derive(
+    Status status = Derive(
         threads_, now_,
         [](const Row& trip) {
           return Distance(trip[kPickupLongitude], trip[kPickupLatitude], trip[kDropoffLongitude],
@@ -115,7 +115,7 @@ class Analysis {
 
   Status LongTripsByMonth(std::string& lines) {
     Persistent<DataFrame> long_trips(threads_.mutator.heap());
-    const Status status = Select(
+    Status status = Select(
         threads_, now_, 0,
         [](const Row& trip, std::span<int64_t>) { return trip[kDuration] >= kLongTrip; },
         long_trips);

@@ -18,6 +18,7 @@ namespace tandem::workloads {
 struct NumberedEdge {
   uint32_t from;
   uint32_t to;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the comparison of its result for one
   auto operator<=>(const NumberedEdge&) const = default;
 };
 

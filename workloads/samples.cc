@@ -59,9 +59,9 @@ double MakeRegressionPoint(uint64_t seed, uint64_t number, std::span<double> fea
 Status BuildSamples(Session& session, uint64_t threads, uint64_t count, uint64_t dimensions,
                     const std::function<double(uint64_t, std::span<double>)>& make,
                     Persistent<Samples>& samples) {
-  const Status full = Status::ResourceExhausted("the heap is full while building the data set");
+  constexpr const char* kFull = "the heap is full while building the data set";
   samples = Samples::Make(session.mutator(), count);
-  if (!samples) return full;
+  if (!samples) return Status::ResourceExhausted(kFull);
   constexpr uint64_t kAtOnce = 1024;
   const uint64_t tasks = (count + kAtOnce - 1) / kAtOnce;
   return RunTasks(session.mutator(), threads, tasks, [&](Mutator& mutator, size_t task) {
@@ -70,7 +70,7 @@ Status BuildSamples(Session& session, uint64_t threads, uint64_t count, uint64_t
     for (uint64_t i = task * kAtOnce; i < end; ++i) {
       const double target = make(i, features);
       Sample* sample = MakeSample(mutator, i, features, target);
-      if (sample == nullptr) return full;
+      if (sample == nullptr) return Status::ResourceExhausted(kFull);
       (*samples)[i] = sample;
     }
     session.progress().Advance(end - task * kAtOnce);

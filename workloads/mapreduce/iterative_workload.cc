@@ -33,7 +33,7 @@ AnyValue* CombineSums(Context& context, std::string_view, AnyValue* a, AnyValue*
 
 void ReduceSums(ReduceContext& context, Text* key, Values& values) {
   Vector* part = nullptr;
-  values.Next(&part);  // a key has a value
+  if (!values.Next(&part)) return;  // does not happen: a key has a value
   Vector* sums = CopyOf(context, *part);
   while (values.Next(&part)) AddTo(*sums, *part);
   context.Output(key, sums);

@@ -107,7 +107,7 @@ class Context {
     using Result = std::remove_pointer_t<Pointer>;
     std::vector<Task::Handle> dependencies;
     auto task = MakeTask<Result>(dependencies, std::move(f), std::move(args)...);
-    task->Start(std::move(dependencies));
+    task->Start(dependencies);
     return Future<Result>(std::move(task));
   }
 
@@ -131,6 +131,7 @@ class Context {
   std::vector<size_t> Wait(const std::vector<Future<T>>& futures, size_t count,
                            Scheduler::Timeout timeout = {}) {
     std::vector<Task::Handle> tasks;
+    tasks.reserve(futures.size());
     for (const Future<T>& future : futures) tasks.push_back(future.task());
     scheduler_.Await(*this, tasks, count, timeout);
     std::vector<size_t> ready;
@@ -202,7 +203,7 @@ class Actor {
       std::lock_guard lock(state_->mutex);
       dependencies.push_back(std::exchange(state_->last, task));
     }
-    task->Start(std::move(dependencies));
+    task->Start(dependencies);
     return Future<Result>(std::move(task));
   }
 

@@ -11,7 +11,7 @@ Task::Task(Executor& executor, Heap& heap, Body body)
 
 Task::~Task() = default;
 
-void Task::Start(std::vector<Handle> dependencies) {
+void Task::Start(const std::vector<Handle>& dependencies) {
   // One more, so that it is not queued before all subscriptions are made.
   missing_.store(dependencies.size() + 1, std::memory_order_relaxed);
   if (!dependencies.empty()) {

@@ -62,7 +62,7 @@ class Task final : public Dependent, public std::enable_shared_from_this<Task> {
   ~Task() override;
 
   // Has it queued once all of `dependencies` are done, whether well or not. Once.
-  void Start(std::vector<Handle> dependencies);
+  void Start(const std::vector<Handle>& dependencies);
 
   // True for one caller of all, who must then call Run: it is queued and nobody else has it.
   bool Claim();

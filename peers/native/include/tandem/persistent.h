@@ -19,7 +19,7 @@ class Persistent {
   Persistent(const Persistent& other) : Persistent(other.heap_, other.Get()) {}
   ~Persistent() { peers::DeleteRoot(slot_); }
   Persistent& operator=(const Persistent& other) {
-    Set(other.Get());
+    if (this != &other) Set(other.Get());
     return *this;
   }
   Persistent& operator=(T* target) {
