@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "rdma/emulated_fabric.h"
+#include "rdma/sealed_fabric.h"
 
 namespace tandem::rdma {
 
@@ -21,6 +22,14 @@ std::vector<FabricKind>& Kinds() {
 void RegisterFabricKind(FabricKind kind) { Kinds().push_back(std::move(kind)); }
 
 StatusOr<std::unique_ptr<Fabric>> Fabric::Open(std::string_view url) {
+  if (url.starts_with(SealedFabric::kPrefix)) {
+    const std::string_view rest = url.substr(std::string_view(SealedFabric::kPrefix).size());
+    if (rest.starts_with(SealedFabric::kPrefix)) {
+      return Status::InvalidArgument("a fabric is sealed once: write 'sealed:' once");
+    }
+    auto inner = Open(rest);
+    return inner.ok() ? SealedFabric::Open(std::move(*inner)) : std::move(inner);
+  }
   const size_t colon = url.find(':');
   const std::string_view kind = url.substr(0, colon);
   if (kind == "emulated") {
@@ -34,6 +43,7 @@ StatusOr<std::unique_ptr<Fabric>> Fabric::Open(std::string_view url) {
     if (kind == k.scheme) return k.open(url);
     valid += ", " + k.description.name;
   }
+  valid += fmt::format(", {}FABRIC", SealedFabric::kPrefix);
   return Status::InvalidArgument(
       fmt::format("unknown fabric '{}'; valid are {}", OneLine(kind), valid));
 }
@@ -44,6 +54,8 @@ std::vector<FabricDescription> ListFabrics() {
     fabrics.push_back({fmt::format("emulated:{}", preset.name), preset.summary});
   }
   for (const FabricKind& kind : Kinds()) fabrics.push_back(kind.description);
+  fabrics.push_back({std::string(SealedFabric::kPrefix) + "FABRIC",
+                     "any of these, with pages encrypted (AES-256-GCM)"});
   return fabrics;
 }
 

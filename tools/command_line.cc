@@ -140,6 +140,7 @@ struct RunSyntax {
   std::map<std::string, std::vector<std::string>> given;
   bool no_move = false;
   bool only_when_full = false;
+  bool encrypt = false;
 
   void AddTo(CLI::App* run) {
     app = run->add_subcommand(request.workload->name(), request.workload->summary());
@@ -151,6 +152,9 @@ struct RunSyntax {
         ->disable_flag_override()
         ->group("Options of every workload");
     app->add_flag("--no-move", no_move, "Do without UFFDIO_MOVE even where the kernel has it")
+        ->disable_flag_override()
+        ->group("Options of every workload");
+    app->add_flag("--encrypt", encrypt, "Encrypt far pages: as --fabric sealed:NAME")
         ->disable_flag_override()
         ->group("Options of every workload");
     app->add_flag("--only-when-full", only_when_full, "Collect only when the heap is full")
@@ -171,6 +175,9 @@ struct RunSyntax {
     }
     for (const Option& option : run_options.all()) {
       if (Status status = SetIfGiven(run_options, option.name); !status.ok()) return status;
+    }
+    if (encrypt && !request.fabric.starts_with("sealed:")) {
+      request.fabric = "sealed:" + request.fabric;
     }
     request.workload->SetScale(kScales.at(request.scale));
     for (const Option& option : request.workload->options().all()) {

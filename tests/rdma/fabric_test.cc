@@ -35,5 +35,9 @@ INSTANTIATE_TEST_SUITE_P(Emulated, FabricConformance,
                                          "emulated:rdma40-share,cores=1", "emulated:tcp",
                                          "emulated:rdma40,depth=1,pins=1"));
 
+INSTANTIATE_TEST_SUITE_P(Sealed, FabricConformance,
+                         testing::Values("sealed:emulated:none", "sealed:emulated:rdma100",
+                                         "sealed:emulated:rdma40,depth=1,pins=1"));
+
 }  // namespace
 }  // namespace tandem::rdma

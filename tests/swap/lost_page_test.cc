@@ -82,6 +82,20 @@ TEST_P(LostPageTest, APageThatStaysDamagedIsLostAndNothingElse) {
   EXPECT_TRUE(rig.HoldsZeroes(100));  // fresh pages need no far side
 }
 
+TEST_P(LostPageTest, EncryptedPagesComeBackAndDamagedOnesAreReadAgainOrLost) {
+  {
+    PagerRig rig(Options("sealed:emulated:none,damage=0.05"));
+    rig.FillRange(0, 200, 1);
+    for (PageIndex page = 0; page < 200; ++page) EXPECT_TRUE(rig.Holds(page, 1));
+    EXPECT_GT(rig.metrics().damaged.Value(), 0u);
+  }
+  PagerRig rig(Options("sealed:emulated:none,damage=1"));
+  rig.Fill(0, 1);
+  rig.Evict(0);
+  EXPECT_FALSE(Accessor::Try([&] { (void)rig.Words(0)[0]; }));
+  EXPECT_THAT(Accessor::reason(), HasSubstr("damaged"));
+}
+
 TEST_P(LostPageTest, ALostPageCanBeDeclaredDeadAndUsedAgain) {
   PagerRig rig(Options("emulated:none,damage=1"));
   rig.Fill(0, 1);

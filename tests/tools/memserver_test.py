@@ -49,9 +49,9 @@ class MemserverTest(unittest.TestCase):
             [TANDEM, *arguments], env=self.environment, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, timeout=300, check=False)
 
-    def word_count(self, fabric):
+    def word_count(self, fabric, *options):
         return self.tandem("run", "wordcount", "--input", self.text, "--local", "25%", "--fabric",
-                           fabric)
+                           fabric, *options)
 
     def test_word_count_has_the_same_answer_over_tcp_and_shm(self):
         for arguments in (["--listen", "127.0.0.1:0"],
@@ -96,6 +96,13 @@ class MemserverTest(unittest.TestCase):
                          metrics["tandem_memserver_left_total"])
         self.assertGreater(metrics["tandem_memserver_lent_bytes_total"], 0)
         self.assertEqual(metrics['tandem_memserver_refused_total{reason="secret"}'], 0)
+
+    def test_encrypted_pages_give_the_same_answer(self):
+        _, url = self.start("--listen", "127.0.0.1:0")
+        result = self.word_count(url, "--encrypt")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("as all local", result.stdout)
+        self.assertIn("sealed:" + url, result.stdout)
 
     def test_a_server_that_is_not_there_is_named(self):
         for url in ("tcp://127.0.0.1:1", "shm://nobody-is-there"):
