@@ -54,8 +54,8 @@ std::vector<FabricDescription> ListFabrics() {
     fabrics.push_back({fmt::format("emulated:{}", preset.name), preset.summary});
   }
   for (const FabricKind& kind : Kinds()) fabrics.push_back(kind.description);
-  fabrics.push_back({std::string(SealedFabric::kPrefix) + "FABRIC",
-                     "any of these, with pages encrypted (AES-256-GCM)"});
+  fabrics.push_back({std::string(SealedFabric::kPrefix) + "emulated",
+                     "sealed: before any of these encrypts its pages (AES-256-GCM)"});
   return fabrics;
 }
 
