@@ -63,7 +63,6 @@ Collector::Collector(CollectorOptions options, heap::Space& space, heap::BlockPo
       sweeper_(space, pool, options_.protect_dead) {
   trigger_bytes_.store(options_.automatic ? pacer_.FirstTrigger() : UINT64_MAX,
                        std::memory_order_relaxed);
-  last_cycle_end_ns_ = base::NowNs();
 }
 
 Collector::~Collector() {
@@ -207,17 +206,16 @@ void Collector::RunCycle(bool stepping) {
   const uint64_t marked = base::NowNs();
   TANDEM_PROBE2(phase, kProbedClearing, kProbedSweeping);
   EndMarking();
+  const uint64_t allocated = pool_.allocated_bytes() - allocated_before;
   pool_.ResetAllocated();
   const heap::SweepResult swept = sweeper_.Sweep();
   const uint64_t end = base::NowNs();
 
   live_bytes_.store(swept.live_bytes, std::memory_order_relaxed);
   if (options_.automatic) {
-    trigger_bytes_.store(pacer_.NextTrigger(swept.live_bytes, end - start,
-                                            start - last_cycle_end_ns_, allocated_before),
+    trigger_bytes_.store(pacer_.NextTrigger(swept.live_bytes, allocated),
                          std::memory_order_relaxed);
   }
-  last_cycle_end_ns_ = end;
   metrics_.cycles.Add();
   metrics_.live_bytes.Record(swept.live_bytes);
   metrics_.freed_bytes.Add(swept.freed_bytes);

@@ -181,7 +181,6 @@ class Collector {
 
   std::atomic<uint64_t> trigger_bytes_{0};
   std::atomic<uint64_t> live_bytes_{0};
-  uint64_t last_cycle_end_ns_ = 0;
 
   // Guards the step from MARKING to CLEARING against weak loads.
   std::mutex weak_mutex_;

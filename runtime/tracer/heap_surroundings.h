@@ -51,6 +51,9 @@ class HeapSurroundings final : public Surroundings {
     ++shaded_;
     return !heap::IsLeaf(space_.blocks.KindAt(object));
   }
+  void WillShade(uintptr_t reference) override {
+    space_.tables.PrefetchMark(heap::HeaderOf(reference));
+  }
   size_t Fetch(std::span<const swap::PageIndex> pages, swap::Purpose purpose) override;
   size_t Land() override { return space_.pager.arrivals().Land(); }
 

@@ -41,11 +41,15 @@ void LineupOrder::Push(std::span<const uintptr_t> references, Tag parent) {
 
 // Moves the older half of the stack into the groups.
 void LineupOrder::Spill() {
-  const auto end = stack_.begin() + static_cast<ptrdiff_t>(stack_.size() / 2);
-  for (auto it = stack_.begin(); it != end; ++it) {
-    if (surroundings_.Shade(*it)) groups_.Add(heap::HeaderOf(*it));
+  constexpr size_t kAhead = 16;  // cache misses kept in flight
+  const size_t n = stack_.size() / 2;
+  for (size_t i = 0; i < n; ++i) {
+    // n is half of the stack, and the stack is longer than this.
+    surroundings_.WillShade(stack_[i + kAhead]);
+    groups_.Prefetch(heap::HeaderOf(stack_[i + kAhead]));
+    if (surroundings_.Shade(stack_[i])) groups_.Add(heap::HeaderOf(stack_[i]));
   }
-  stack_.erase(stack_.begin(), end);
+  stack_.erase(stack_.begin(), stack_.begin() + static_cast<ptrdiff_t>(n));
 }
 
 size_t LineupOrder::Pop(std::span<Grey> out) {
@@ -87,6 +91,7 @@ size_t LineupOrder::Give(std::span<uintptr_t> out) {
 }
 
 void LineupOrder::FollowMutators() {
+  if (NothingIsFar()) return;
   std::array<uintptr_t, 64> used;
   const size_t n = surroundings_.TakeAccesses(used);
   for (size_t i = 0; i < n; ++i) {

@@ -15,6 +15,8 @@
 // 4. When nothing local is left, groups are drained in address order, with many reads in flight, in
 //    the trace lane, into frames that are the first to leave again.
 //
+// Until a page has left local memory for the first time, this is `lifo` with a bounded stack.
+//
 // Memory: the stack and the explored are bounded; what is beyond lives in the side bitmaps.
 //
 // Ends: every grey is in the stack, in a group, among the explored or in the tracer's hands. A
@@ -40,7 +42,7 @@ struct LineupOptions {
   // Reads in flight for the groups that are drained.
   uint64_t window = 32;
   // References on the stack before its older half is grouped.
-  uint64_t stack = 4096;
+  uint64_t stack = 32768;
 };
 
 class LineupOrder final : public Order {
@@ -61,9 +63,12 @@ class LineupOrder final : public Order {
   size_t size() const override {
     return stack_.size() + explored_.size() + hand_.size() + groups_.occupied_pages();
   }
-  AccessLog access_log() const override { return AccessLog::kPages; }
+  AccessLog access_log() const override {
+    return NothingIsFar() ? AccessLog::kNone : AccessLog::kPages;
+  }
 
  private:
+  bool NothingIsFar() const { return surroundings_.Turnover() == 0; }
   void Spill();
   void FollowMutators();
   void TakeReady();

@@ -56,6 +56,8 @@ class Surroundings {
 
   // Marks the object; true if this call did, and it has references to be traced.
   virtual bool Shade(uintptr_t reference) = 0;
+  // Shade comes soon: a hint to the processor's caches.
+  virtual void WillShade([[maybe_unused]] uintptr_t reference) {}
 
   // Has far pages read, nobody waiting; returns how many from the front are dealt with.
   virtual size_t Fetch(std::span<const swap::PageIndex> pages, swap::Purpose purpose) = 0;

@@ -255,6 +255,7 @@ TEST_F(OrderTest, LineupTracesAGroupWhenAMutatorBringsItsPageIn) {
   for (size_t n = order->Pop(out); n > 0; --n) Trace(*order, out[n - 1], traced);
   EXPECT_THAT(traced, IsEmpty());
   around_.far = {5};
+  around_.turnover = 0.1;
   around_.accesses = {At(6, 4)};
   around_.marked.insert(At(6, 4));
   ASSERT_EQ(order->Pop(out), 1u);
@@ -263,8 +264,22 @@ TEST_F(OrderTest, LineupTracesAGroupWhenAMutatorBringsItsPageIn) {
   EXPECT_EQ(metrics_.from_group.Value(), 1u);
 }
 
+TEST_F(OrderTest, LineupFollowsMutatorsOnceAPageHasBeenFar) {
+  auto order = Make("lineup");
+  around_.accesses = {At(1)};
+  std::array<Grey, 4> out;
+  EXPECT_EQ(order->access_log(), AccessLog::kNone);
+  (void)order->Pop(out);
+  EXPECT_EQ(around_.accesses.size(), 1u);
+  around_.turnover = 0.1;
+  EXPECT_EQ(order->access_log(), AccessLog::kPages);
+  (void)order->Pop(out);
+  EXPECT_EQ(around_.accesses.size(), 0u);
+}
+
 TEST_F(OrderTest, LineupLooksAheadOfMutators) {
   around_.far = {2};
+  around_.turnover = 0.1;
   auto order = Make("lineup");
   around_.accesses = {At(1)};
   std::array<Grey, 4> out;
