@@ -52,9 +52,7 @@ def where_time_went(cells):
         "What a thread of the application did during building and measuring, and below each bar, "
         "as a black line, for how long a marking cycle was active beside it.",
         tuple(panels), tuple(rows), (*marks.PARTS.items(), ("marking", "level")),
-        "Waiting for pages is an estimate where the collector fetches as well: latency is counted "
-        "for all demand fetches together, and shared out by their number. Computing is what "
-        "remains; it contains waiting for a core. Medians of each part.")
+        "Computing is what remains; it contains waiting for a core. Medians of each part.")
 
 
 _CAUSES = (("mutator", "demand, mutators", "mutator_fetches"),

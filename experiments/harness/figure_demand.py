@@ -25,6 +25,7 @@ def _row(cells, point, live):
             "marking share, memory short": cells.median(short, name, "marking_share")
             if short else None,
             "objects marked in a cycle": marked,
+            "references an object": cells.median(local, name, "references_an_object"),
             "live bytes an object": live[point.workload.label] / marked
             if marked and live.get(point.workload.label) else None}
 
@@ -59,7 +60,9 @@ def demand(recorded):
         (f"A marking cycle is active, {share} local", "marking share, memory short",
          figures.percent, "share of the run time"),
         ("Size of a live object", "live bytes an object", figures.plain,
-         "live bytes an object marked"))
+         "live bytes an object marked"),
+        ("Reference density", "references an object", figures.plain,
+         "references found in an object marked"))
     panels = []
     for title, key, show, words in quantities:
         values = [(row["workload"], row[key] / (_MIB if key in _IN_MIB else 1))
@@ -72,6 +75,5 @@ def demand(recorded):
         "Programs differ in how much they keep, how fast they make garbage and how much of the "
         f"time {recorded.experiment.reference} marks: where it hardly marks, the order of tracing "
         "can change little.", tuple(panels), tuple(found),
-        note="References an object are not counted by the command. The size of a live object "
-             "stands for how dense references can be: the smaller, the more objects, and so "
-             "references, there are to a page.")
+        note="Few references an object mean long chains, in which an order has little to choose "
+             "from; the smaller objects are, the more of them share a page.")

@@ -82,17 +82,9 @@ _stall_s = _per_thread(_scaled(_counter("gc.stall.sum_ns"), 1e-9))
 _pause_s = _per_thread(_scaled(_counter("gc.pause.sum_ns"), 1e-9))
 
 
-def _mutators_share(result):
-    """Of the demand fetches. Their latency is counted for mutators and collector together."""
-    mutator, all_of_them = _counter("fetch.demand.mutator")(result), _demand(result)
-    if mutator is None or all_of_them is None:
-        return None
-    return mutator / all_of_them if all_of_them else 0.0
-
-
 def _fetch_wait(result):
-    waited, share = _counter("fetch.latency.sum_ns")(result), _mutators_share(result)
-    return None if waited is None or share is None else waited * 1e-9 * share / _threads(result)
+    waited = _counter("fetch.latency.sum_ns")(result)
+    return None if waited is None else waited * 1e-9 / _threads(result)
 
 
 _wait_s = _no_more_than(_fetch_wait, lambda result: max(
@@ -136,6 +128,7 @@ METRICS = {
     "from_ring": _ratio(_counter("trace.from_ring"), _sum(*(
         _counter(f"trace.from_{source}") for source in ("ring", "group", "drain", "queue")))),
     "garbage_rate": _ratio(_counter("gc.freed_bytes"), _counted_s),
+    "references_an_object": _ratio(_counter("gc.references_found"), _counter("gc.objects_marked")),
     "objects_marked_per_cycle": _ratio(_counter("gc.objects_marked"), _counter("gc.cycles")),
     "major_faults": _counter("os.major_faults"),
     "peak_process": _memory("process_peak_bytes"),

@@ -308,7 +308,7 @@ void Pager::FetchPage(PageIndex page, Port& port, Cause cause) {
   (cause == Cause::kMutator ? metrics_.demand_mutator : metrics_.demand_collector).Add();
   if (table_->LeftRecently(page, budget_->limit())) metrics_.refetches.Add();
   const uint64_t end = base::NowNs();
-  metrics_.latency.Record(end - start);
+  (cause == Cause::kMutator ? metrics_.latency : metrics_.collector_latency).Record(end - start);
   base::Trace(cause == Cause::kMutator ? base::Span::kFetchMutator : base::Span::kFetchCollector,
               start, end, page);
   TANDEM_PROBE2(fetch_done, page, static_cast<int>(cause));

@@ -59,6 +59,7 @@ struct PagerMetrics {
         damaged(r.GetCounter("fetch.damaged")),
         touches(r.GetCounter("access.first_touches")),
         latency(r.GetHistogram("fetch.latency")),
+        collector_latency(r.GetHistogram("fetch.collector_latency")),
         evicted(r.GetCounter("evict.pages")),
         write_backs(r.GetCounter("evict.writeback")),
         clean(r.GetCounter("evict.clean")),
@@ -84,7 +85,8 @@ struct PagerMetrics {
   base::Counter& retries;
   base::Counter& damaged;
   base::Counter& touches;
-  base::Histogram& latency;
+  base::Histogram& latency;  // mutators'
+  base::Histogram& collector_latency;
   base::Counter& evicted;
   base::Counter& write_backs;
   base::Counter& clean;

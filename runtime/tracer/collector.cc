@@ -303,8 +303,13 @@ void Collector::TraceAll(bool stepping) {
 }
 
 void Collector::Trace(bool stepping) {
-  uint64_t before = 0;
-  for (const auto& t : tracers_) before += t->objects_marked();
+  const auto sum = [this](uint64_t (Tracer::*of)() const) {
+    uint64_t total = 0;
+    for (const auto& t : tracers_) total += (*t.*of)();
+    return total;
+  };
+  const uint64_t marked_before = sum(&Tracer::objects_marked);
+  const uint64_t references_before = sum(&Tracer::references_found);
   if (stepping) {
     std::unique_lock lock(mutex_);
     for (bool more = true; more;) {
@@ -331,9 +336,8 @@ void Collector::Trace(bool stepping) {
     std::unique_lock lock(mutex_);
     progress_.wait(lock, [&] { return helpers_busy_ == 0; });
   }
-  uint64_t after = 0;
-  for (const auto& t : tracers_) after += t->objects_marked();
-  metrics_.marked.Add(after - before);
+  metrics_.marked.Add(sum(&Tracer::objects_marked) - marked_before);
+  metrics_.references.Add(sum(&Tracer::references_found) - references_before);
 }
 
 // True if there is more to trace; false if marking is over, and then the phase is CLEARING.

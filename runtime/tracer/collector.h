@@ -70,6 +70,7 @@ struct CollectorMetrics {
   explicit CollectorMetrics(base::Registry& r)
       : cycles(r.GetCounter("gc.cycles")),
         marked(r.GetCounter("gc.objects_marked")),
+        references(r.GetCounter("gc.references_found")),
         live_bytes(r.GetMaximum("gc.live_peak_bytes")),
         freed_bytes(r.GetCounter("gc.freed_bytes")),
         dead_pages(r.GetCounter("gc.dead_pages")),
@@ -86,6 +87,7 @@ struct CollectorMetrics {
 
   base::Counter& cycles;
   base::Counter& marked;
+  base::Counter& references;
   base::Maximum& live_bytes;
   base::Counter& freed_bytes;
   base::Counter& dead_pages;

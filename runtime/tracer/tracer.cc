@@ -130,6 +130,7 @@ void Tracer::Overflow() {
     large_at_ += sizeof(uintptr_t) * static_cast<size_t>(cursor_ - edges_.data());
     ReadAhead();
   }
+  references_ += static_cast<uint64_t>(cursor_ - edges_.data());
   order_->Push({edges_.data(), cursor_}, parent_);
   cursor_ = edges_.data();
 }

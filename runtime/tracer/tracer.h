@@ -50,6 +50,7 @@ class Tracer final : public Visitor {
   void Push(uintptr_t reference) { order_->Push({&reference, 1}, 0); }
   swap::Port& port() { return *port_; }
   const Order& order() const { return *order_; }
+  uint64_t references_found() const { return references_; }
   uint64_t objects_marked() const { return marked_ + surroundings_->shaded(); }
   // The weak references met since the last call whose targets were not marked then.
   std::vector<WeakSlot> TakeWeakSlots() { return std::exchange(weak_, {}); }
@@ -98,6 +99,7 @@ class Tracer final : public Visitor {
   swap::PageIndex large_end_ = 0;  // 0: it is not large
   std::vector<WeakSlot> weak_;
   uint64_t marked_ = 0;
+  uint64_t references_ = 0;
 };
 
 }  // namespace tandem::tracer
