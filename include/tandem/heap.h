@@ -25,7 +25,7 @@ class HeapImpl;
 // Why a page could not be brought in or saved.
 struct LostPage {
   const void* address;  // the page's first byte; null if no single page is meant
-  const char* reason;   // one line, static
+  const char* reason;   // one line: page, memory server, cause; good until this thread's next loss
 };
 
 struct HeapOptions {

@@ -34,9 +34,10 @@ namespace tandem::swap {
 // On whose behalf a page is brought in.
 enum class Cause : uint8_t { kMutator, kCollector };
 
-// Called on the thread that needs what is lost; `address` is the page, or null. Async-signal-safe.
-// The thread holds no lock and no page, so it may end the process or jump out (siglongjmp); out of
-// Pin, the pins taken so far stay. If it returns, the process aborts.
+// Called on the thread that needs what is lost; `address` is the page, or null; `reason` is one
+// line, good until this thread loses another page. Async-signal-safe. The thread holds no lock and
+// no page, so it may end the process or jump out (siglongjmp); out of Pin, the pins taken so far
+// stay. If it returns, the process aborts.
 using LostHandler = std::function<void(const void* address, const char* reason)>;
 
 struct PagerOptions {
@@ -146,6 +147,8 @@ class Pager {
   bool ReadPage(PageIndex page, uint32_t slot, Port& port, AccessObserver* observer, bool& lost);
   void Rescue(PageIndex page);
   void ReleaseSpare();
+  // Why a page could not be had, and which server has it.
+  const char* ReasonOf(PageIndex page, bool damaged) const;
   [[noreturn]] void Lost(const void* address, const char* reason);
 
   const PagerOptions options_;
