@@ -4,13 +4,18 @@
 // not stopped serves a transfer within twenty of them.
 #include <gmock/gmock.h>
 
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <csetjmp>
 #include <csignal>
 #include <cstring>
 #include <memory>
+#include <random>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "rdma/slab_map.h"
 #include "tests/rdma/fabric_conformance.h"
@@ -263,6 +268,91 @@ TEST_P(Failures, AServerThatComesBackEmptyIsNeverReadAsZeroes) {
   EXPECT_EQ(rig.fabric().Stats().lent_bytes, 0u);
   const std::unique_ptr<Fabric> fresh = OpenOrDie(Url());
   EXPECT_TRUE(fresh->LendSlab(kPage).ok());
+}
+
+// One thread's part of a heap whose server dies. What it reads is what it has written, or lost.
+class Survivor {
+ public:
+  static constexpr PageIndex kPages = 60;
+  static constexpr PageIndex kPinned = 4;
+
+  Survivor(PagerRig& rig, PageIndex first, uint64_t seed)
+      : rig_(rig), port_(rig.pager()), first_(first), random_(seed) {
+    for (PageIndex i = 0; i < kPages; ++i) rig_.Fill(first_ + i, values_[i]);
+    rig_.pager().Pin(first_, kPinned, *port_);
+  }
+  ~Survivor() { rig_.pager().Unpin(first_, kPinned); }
+
+  // False if a page was lost.
+  bool Operate() {
+    const PageIndex i = random_() % kPages;
+    if (random_() % 4 == 0 && values_[i] != kUnknown) {
+      const uint64_t next = std::exchange(values_[i], kUnknown) + 1;
+      if (!Try([&] { rig_.Fill(first_ + i, next); })) return Lost(i);
+      values_[i] = next;
+      return true;
+    }
+    bool right = false;
+    if (!Try([&] { right = rig_.Holds(first_ + i, values_[i]); })) return Lost(i);
+    EXPECT_TRUE(right || values_[i] == kUnknown) << first_ + i;
+    return true;
+  }
+
+ private:
+  static constexpr uint64_t kUnknown = UINT64_MAX;  // lost while it was being written
+
+  bool Lost(PageIndex i) {
+    EXPECT_GE(i, kPinned) << t_reason;
+    return false;
+  }
+
+  PagerRig& rig_;
+  swap::BoundPort port_;
+  const PageIndex first_;
+  std::mt19937_64 random_;
+  std::array<uint64_t, kPages> values_{};
+};
+
+TEST_P(Failures, LocalPagesLiveOnWhileTheServerIsStoppedKilledAndStartedAgain) {
+  const uint64_t seed = TestSeed();
+  const std::string address = server_->address();
+  PagerRig rig(Rig(20));
+  constexpr size_t kThreads = 3;
+  std::atomic<uint64_t> operations[kThreads] = {};
+  std::atomic<uint64_t> losses[kThreads] = {};
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      Survivor survivor(rig, t * Survivor::kPages, seed + t);
+      while (!stop) {
+        ++(survivor.Operate() ? operations : losses)[t];
+      }
+    });
+  }
+  // Every thread goes on for a while.
+  const auto await_more = [](auto& counts, uint64_t more) {
+    for (auto& count : counts) {
+      const uint64_t before = count;
+      EXPECT_TRUE(swap::Eventually([&] { return count >= before + more; }));
+    }
+  };
+  await_more(operations, 200);
+  for (int i = 0; i < 3; ++i) {
+    server_->Stop();
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    server_->Signal(SIGCONT);
+    await_more(operations, 10);
+  }
+  server_->Kill(SIGKILL);
+  await_more(losses, 1);
+  server_ = StartServer(address);
+  EXPECT_FALSE(server_->ready().empty());
+  await_more(losses, 20);
+  await_more(operations, 200);
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(OpenOrDie(Url())->LendSlab(kPage).ok());
 }
 
 TEST_P(Failures, WhatIsInFlightWhenTheServerDiesIsToldOrCanBeCancelled) {
