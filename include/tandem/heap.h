@@ -63,9 +63,9 @@ struct HeapOptions {
   bool use_move = true;
 
   // Called on the thread that needs a page which cannot be had (the memory server died, or the
-  // bytes stay damaged after retries); perhaps inside the SIGBUS handler, so it must be
-  // async-signal-safe. It should not return: if it does, or is empty, the process prints the
-  // reason and aborts.
+  // bytes stay damaged after retries), or that cannot be attached for that reason; perhaps inside
+  // the SIGBUS handler, so it must be async-signal-safe. It should not return: if it does, or is
+  // empty, the process prints the reason and aborts.
   std::function<void(const LostPage&)> on_lost_page = {};
 
   // Where what threads do is recorded (recording.h); null: nowhere. Costs a lot.

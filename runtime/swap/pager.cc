@@ -142,10 +142,8 @@ size_t Pager::TakeFrames(size_t want) {
     if (got > 0) break;
     if (const char* const server = evictor_->lost_server(); server != nullptr) {
       t_reason.Clear();
-      Lost(nullptr, t_reason.Add("no page can be written back: the memory server ")
-                        .Add(server)
-                        .Add(" is lost")
-                        .text());
+      t_reason.Add("no page can be written back: the memory server ").Add(server).Add(" is lost");
+      Lost(nullptr, t_reason.text());
     }
     evictor_->Wake();
   }
@@ -465,6 +463,11 @@ void Pager::Lost(const void* address, const char* reason) {
   if (t_spare_of == this) ReleaseSpare();
   if (options_.on_lost) options_.on_lost(address, reason);
   base::Fatal(reason);
+}
+
+void Pager::LostFabric(const char* what, const char* why) {
+  t_reason.Clear();
+  Lost(nullptr, t_reason.Add(what).Add(": ").Add(why).text());
 }
 
 void Pager::BindThread(Port& port, Cause cause) {

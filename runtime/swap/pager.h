@@ -138,6 +138,10 @@ class Pager {
   // Serves a fault or a barrier of any thread, bound or not.
   void ServeAccess(uintptr_t address);
 
+  // Tells the lost-page handler that this thread cannot go on without the fabric: what it wanted,
+  // and why it does not get it.
+  [[noreturn]] void LostFabric(const char* what, const char* why);
+
  private:
   Pager(PagerOptions options, rdma::Fabric& fabric, base::Registry& registry);
 

@@ -83,7 +83,6 @@ def run_round(kind, stress_test, server, seed):
          lot.choice(("none", "readahead", "leap")), "--fabric",
          f"{server.url},timeout_ms={timeout_ms}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    url = server.url
     try:
         stress.stdout.readline()  # its seed: it begins now
         time.sleep(lot.uniform(0.0, 1.0))
@@ -105,7 +104,7 @@ def run_round(kind, stress_test, server, seed):
     # Killed while the heap was being made, the server is missed there.
     unmade = kind != "paused" and stress.returncode == 2 and "memory server" in said
     if unmade or (stress.returncode == wanted[0] and wanted[1] in said and
-                  (kind == "paused" or url in said)):
+                  (kind == "paused" or server.address in said)):
         return None
     return f"the heap ended with {stress.returncode} and said:\n{said}"
 
