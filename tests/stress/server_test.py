@@ -23,7 +23,8 @@ import time
 
 EXIT_LOST = 3
 ENDS_WITHIN_S = 120  # sanitizers and busy machines included
-ROUNDS = ("paused", "killed", "empty")
+# Over shm, a heap that has much under way does hang when its server is killed (docs/fabrics.md).
+ROUNDS = {"tcp": ("paused", "killed", "empty"), "shm": ("paused",)}
 
 
 class Server:
@@ -114,7 +115,7 @@ def main():
     parser.add_argument("stress_test")
     parser.add_argument("tandem")
     parser.add_argument("--fabric", choices=("tcp", "shm"), default="tcp")
-    parser.add_argument("--rounds", type=int, default=len(ROUNDS))
+    parser.add_argument("--rounds", type=int, default=None)
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args()
     seed = options.seed
@@ -122,9 +123,10 @@ def main():
         seed = int(os.environ.get("TANDEM_TEST_SEED", random.randrange(1 << 32)))
     print(f"seed: --seed {seed} (or TANDEM_TEST_SEED in the environment)")
     server = Server(options.tandem, options.fabric)
+    rounds = ROUNDS[options.fabric]
     try:
-        for number in range(options.rounds):
-            kind = ROUNDS[number % len(ROUNDS)]
+        for number in range(len(rounds) if options.rounds is None else options.rounds):
+            kind = rounds[number % len(rounds)]
             print(f"round {number}: {kind}", flush=True)
             problem = run_round(kind, options.stress_test, server, seed + number)
             if problem is not None:
