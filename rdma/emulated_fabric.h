@@ -58,9 +58,9 @@ std::string OneLine(std::string_view text);
 class EmulatedFabric final : public Fabric {
  public:
   explicit EmulatedFabric(const EmulatedOptions& options)
-      : options_(options), link_(options.Link()) {}
+      : options_(options), name_(options.Name()), link_(options.Link()) {}
 
-  std::string Name() const override { return options_.Name(); }
+  std::string Name() const override { return name_; }
   StatusOr<uint32_t> LendSlab(uint64_t bytes) override;
   Status RegisterBuffer(void* start, size_t bytes) override;
   bool PinsBuffers() const override { return options_.pins != 0; }
@@ -68,6 +68,7 @@ class EmulatedFabric final : public Fabric {
   void Discard(FarAddress far, uint64_t bytes) override { store_.Discard(far, bytes); }
   uint64_t TimeoutNs() const override { return options_.timeout_ms * 1'000'000; }
   FabricStats Stats() const override;
+  const char* ServerOf(FarAddress) const override { return name_.c_str(); }
 
  private:
   friend class EmulatedChannel;
@@ -87,6 +88,7 @@ class EmulatedFabric final : public Fabric {
   bool Serve();
 
   const EmulatedOptions options_;
+  const std::string name_;
   LinkModel link_;
   MemoryStore store_;
   std::atomic<uint64_t> served_{0};  // counted only if the far side is to die

@@ -58,9 +58,13 @@ class Fabric {
 
   virtual FabricStats Stats() const = 0;
 
-  // Why transfers do not get through at present, for people: a constant; null if nothing is known.
-  // Async-signal-safe.
-  virtual const char* Trouble() const { return nullptr; }
+  // The memory server that holds this place, for people: its part of the fabric's name. Lives as
+  // long as the fabric. Async-signal-safe.
+  virtual const char* ServerOf(FarAddress far) const = 0;
+
+  // Why transfers to that server do not get through at present, for people: a constant; null if
+  // nothing is known. Async-signal-safe.
+  virtual const char* TroubleAt(FarAddress /*far*/) const { return nullptr; }
 };
 
 // What `Fabric::Open` understands, a line each, for `tandem list`.

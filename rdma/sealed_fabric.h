@@ -53,7 +53,8 @@ class SealedFabric final : public Fabric {
   void Discard(FarAddress far, uint64_t bytes) override { inner_->Discard(far, bytes); }
   uint64_t TimeoutNs() const override { return inner_->TimeoutNs(); }
   FabricStats Stats() const override { return inner_->Stats(); }
-  const char* Trouble() const override { return inner_->Trouble(); }
+  const char* ServerOf(FarAddress far) const override { return inner_->ServerOf(far); }
+  const char* TroubleAt(FarAddress far) const override { return inner_->TroubleAt(far); }
 
   // Pages that came back as something else than what was written.
   uint64_t broken_seals() const { return broken_seals_.load(std::memory_order_relaxed); }

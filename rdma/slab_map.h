@@ -35,6 +35,10 @@ class SlabMap {
     return {slabs_[page / kSlabPages], (page % kSlabPages) * base::kPageSize};
   }
 
+  // The memory server that holds the page, and what is known to be wrong with it: see Fabric.
+  const char* ServerOf(uint64_t page) const { return fabric_.ServerOf(FarAddressOf(page)); }
+  const char* TroubleAt(uint64_t page) const { return fabric_.TroubleAt(FarAddressOf(page)); }
+
   // The content of these pages is worthless.
   void Discard(uint64_t first, uint64_t count) {
     while (count > 0) {

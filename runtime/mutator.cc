@@ -21,7 +21,9 @@ constexpr int kCollectionsBeforeGivingUp = 2;
 
 std::unique_ptr<MutatorImpl> MutatorImpl::Attach(Mutator& mutator, HeapImpl& heap) {
   auto port = heap.OpenPort();
-  TANDEM_CHECK(port.ok(), "a thread cannot be attached: the fabric opens no channel for it");
+  if (!port.ok()) {
+    heap.pager->LostFabric("a thread cannot be attached", port.status().message().c_str());
+  }
   std::unique_ptr<MutatorImpl> impl(new MutatorImpl(heap, mutator.regions_));
   impl->thread_ = std::make_unique<tracer::MutatorThread>(*heap.collector, *heap.space, *heap.pool,
                                                           std::move(*port), impl->regions_);

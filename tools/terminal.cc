@@ -125,17 +125,7 @@ void WriteError(std::string_view message) {
 void ExitOnLostPage(const LostPage& lost) {
   TakePenForGood();
   EraseProgressLine();
-  char digits[2 * sizeof(uintptr_t)];
-  auto address = reinterpret_cast<uintptr_t>(lost.address);
-  for (size_t i = sizeof digits; i > 0; --i, address >>= 4)
-    digits[i - 1] = "0123456789abcdef"[address & 15];
-  if (lost.address == nullptr) {
-    WriteToStderr("tandem: the heap is lost: ");
-  } else {
-    WriteToStderr("tandem: page 0x");
-    WriteToStderr({digits, sizeof digits});
-    WriteToStderr(" of the heap is lost: ");
-  }
+  WriteToStderr("tandem: the heap is lost: ");
   WriteToStderr(lost.reason);
   WriteToStderr("\n");
   _exit(kExitFailed);

@@ -25,7 +25,7 @@ class HeapImpl;
 // Why a page could not be brought in or saved.
 struct LostPage {
   const void* address;  // the page's first byte; null if no single page is meant
-  const char* reason;   // one line, static
+  const char* reason;   // one line: page, memory server, cause; good until this thread's next loss
 };
 
 struct HeapOptions {
@@ -63,9 +63,9 @@ struct HeapOptions {
   bool use_move = true;
 
   // Called on the thread that needs a page which cannot be had (the memory server died, or the
-  // bytes stay damaged after retries); perhaps inside the SIGBUS handler, so it must be
-  // async-signal-safe. It should not return: if it does, or is empty, the process prints the
-  // reason and aborts.
+  // bytes stay damaged after retries), or that cannot be attached for that reason; perhaps inside
+  // the SIGBUS handler, so it must be async-signal-safe. It should not return: if it does, or is
+  // empty, the process prints the reason and aborts.
   std::function<void(const LostPage&)> on_lost_page = {};
 
   // Where what threads do is recorded (recording.h); null: nowhere. Costs a lot.

@@ -28,6 +28,10 @@ constexpr auto kAnswerLimit = std::chrono::seconds(2);
 // For joining, since the first answer of a server takes longest, and lending, for which it clears,
 // registers and perhaps pins memory. Nobody who is not there makes anybody wait for it.
 constexpr auto kSlowAnswerLimit = std::chrono::seconds(20);
+// For what a heap asks again and again of a server that may be gone, and back by now. gRPC makes a
+// lost connection anew only while a call waits for it, or every five seconds.
+constexpr auto kReconnectLimit = std::chrono::seconds(1);
+enum class Reconnect : bool { kNo, kYes };
 constexpr const char* kSecretKey = "tandem-secret";
 
 grpc::Status ToGrpc(const Status& status) {
@@ -211,6 +215,7 @@ class Client final : public ControlClient {
     // Connections are no longer shared between fabrics: one that closes disturbs no other.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
     arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
     stub_ = proto::MemoryServer::NewStub(
@@ -231,8 +236,12 @@ class Client final : public ControlClient {
         {reply.epoch(), reply.client()}, reply.lease_ms(), reply.slab_bytes(), reply.service()};
   }
 
-  Status Renew(ClientId id) override { return CallWithId(&proto::MemoryServer::Stub::Renew, id); }
-  Status Leave(ClientId id) override { return CallWithId(&proto::MemoryServer::Stub::Leave, id); }
+  Status Renew(ClientId id) override {
+    return CallWithId(&proto::MemoryServer::Stub::Renew, id, kReconnectLimit, Reconnect::kYes);
+  }
+  Status Leave(ClientId id) override {
+    return CallWithId(&proto::MemoryServer::Stub::Leave, id, kAnswerLimit);
+  }
 
   StatusOr<LentMemory> Lend(ClientId id, uint64_t bytes) override {
     proto::LendRequest request;
@@ -254,7 +263,11 @@ class Client final : public ControlClient {
     request.set_generation(road.generation);
     request.set_endpoint(endpoint);
     proto::RoadReply reply;
-    if (Status s = Call(&proto::MemoryServer::Stub::OpenRoad, request, reply); !s.ok()) return s;
+    if (Status s = Call(&proto::MemoryServer::Stub::OpenRoad, request, reply, kReconnectLimit,
+                        Reconnect::kYes);
+        !s.ok()) {
+      return s;
+    }
     return reply.address();
   }
 
@@ -266,21 +279,23 @@ class Client final : public ControlClient {
   }
 
   template <typename Method, typename Request, typename Reply>
-  Status Call(Method method, const Request& request, Reply& reply,
-              std::chrono::seconds limit = kAnswerLimit) {
+  Status Call(Method method, const Request& request, Reply& reply, std::chrono::seconds limit,
+              Reconnect reconnect = Reconnect::kNo) {
     const SignalsBlocked blocked;  // gRPC starts threads when it needs them
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + limit);
+    context.set_wait_for_ready(reconnect == Reconnect::kYes);
     if (!secret_.empty()) context.AddMetadata(kSecretKey, secret_);
     return FromGrpc((stub_.get()->*method)(&context, request, &reply), address_);
   }
 
   template <typename Method>
-  Status CallWithId(Method method, ClientId id) {
+  Status CallWithId(Method method, ClientId id, std::chrono::seconds limit,
+                    Reconnect reconnect = Reconnect::kNo) {
     proto::ClientId request;
     SetId(request, id);
     proto::Nothing reply;
-    return Call(method, request, reply);
+    return Call(method, request, reply, limit, reconnect);
   }
 
   const std::string address_;

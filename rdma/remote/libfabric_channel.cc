@@ -104,7 +104,12 @@ bool LibfabricChannel::Cancel(uint64_t cookie) {
   for (uint32_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
     if (slot.list == kFree || slot.transfer.cookie != cookie) continue;
-    if (slot.stage == Stage::kOnWire) Disconnect(slot.road);
+    const Road& road = roads_[slot.road];
+    // With nothing on its way either, the provider takes nothing any more: shm has no other way to
+    // tell that the server's memory is gone.
+    const bool stuck =
+        slot.stage == Stage::kWaiting && road.demand_on_wire + road.others_on_wire == 0;
+    if (slot.stage == Stage::kOnWire || stuck) Disconnect(slot.road);
     if (slot.stage == Stage::kDone) return false;
     --waiting_[slot.list];
     Release(i);

@@ -181,11 +181,17 @@ FabricStats LibfabricFabric::Stats() const {
   return stats;
 }
 
-const char* LibfabricFabric::Trouble() const {
-  for (const auto& server : servers_) {
-    if (server->trouble() != nullptr && !server->lost()) return server->trouble();
-  }
-  return nullptr;
+const char* LibfabricFabric::ServerOf(FarAddress far) const {
+  Extent extent;
+  uint32_t server = 0;
+  return Find(far, 0, extent, server) ? servers_[server]->url().c_str() : "(none)";
+}
+
+const char* LibfabricFabric::TroubleAt(FarAddress far) const {
+  Extent extent;
+  uint32_t server = 0;
+  if (!Find(far, 0, extent, server) || servers_[server]->lost()) return nullptr;
+  return servers_[server]->trouble();
 }
 
 void RegisterRemoteFabrics() {

@@ -50,7 +50,8 @@ class LibfabricFabric final : public Fabric {
   void Discard(FarAddress far, uint64_t bytes) override;
   uint64_t TimeoutNs() const override { return options_.timeout_ms * 1'000'000; }
   FabricStats Stats() const override;
-  const char* Trouble() const override;
+  const char* ServerOf(FarAddress far) const override;
+  const char* TroubleAt(FarAddress far) const override;
 
   // For its channels.
   const LibfabricOptions& options() const { return options_; }

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <optional>
 #include <span>
 
 #include "runtime/base/backoff.h"
@@ -286,7 +287,7 @@ size_t Evictor::PollWrites() {
       if (completions[i].outcome == rdma::Outcome::kDone) {
         WriteCompleted(slot);
       } else {
-        lost_.store(true, std::memory_order_relaxed);  // the page stays where it is: WRITING
+        NoteLoss(slot);  // the page stays where it is: WRITING
       }
     }
   }
@@ -303,11 +304,11 @@ void Evictor::RetryOverdueWrites() {
   const uint64_t now = base::NowNs();
   if (now < next_timeout_check_ns_) return;
   next_timeout_check_ns_ = now + parts_.timeout_ns / 4;
-  bool overdue = false;
+  std::optional<uint32_t> overdue;
   for (uint32_t slot = 0; slot < Staging::kSlots; ++slot) {
     if (slots_[slot].deadline_ns == 0 || now < slots_[slot].deadline_ns) continue;
     if (!channel_->Cancel(slot)) continue;  // it completed just now: the next poll has it
-    overdue = true;
+    overdue = slot;
     --in_flight_;
     slots_[slot].deadline_ns = 0;
     parts_.metrics.write_retries.Add();
@@ -315,9 +316,7 @@ void Evictor::RetryOverdueWrites() {
     QueueWrite(slot);
   }
   // A far side that is silent for as long as a read would wait for it is taken for lost.
-  if (overdue && ++overdue_checks_ > 4 * Port::kMaxTimeouts) {
-    lost_.store(true, std::memory_order_relaxed);
-  }
+  if (overdue && ++overdue_checks_ > 4 * Port::kMaxTimeouts) NoteLoss(*overdue);
   PostWrites();
 }
 

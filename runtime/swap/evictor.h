@@ -79,7 +79,9 @@ class Evictor {
   bool TryEvict();
 
   // True once the far side is lost: nothing can be written back any more.
-  bool lost() const { return lost_.load(std::memory_order_relaxed); }
+  bool lost() const { return lost_server() != nullptr; }
+  // The memory server that did not take a page; null: there is none. Relaxed: a constant text.
+  const char* lost_server() const { return lost_server_.load(std::memory_order_relaxed); }
 
   // A thread has taken `page` back from WRITING (transition g) and mapped it: the slot's bytes
   // are not needed for that any more.
@@ -125,6 +127,10 @@ class Evictor {
   void RetryOverdueWrites();
   void WriteCompleted(uint32_t slot);
   void Recycle(PageIndex page, uint32_t slot);
+  // The server that should have taken the slot's page is lost.
+  void NoteLoss(uint32_t slot) {
+    lost_server_.store(parts_.slabs.ServerOf(slots_[slot].page), std::memory_order_relaxed);
+  }
 
   bool TryLock() { return !locked_.exchange(true, std::memory_order_acquire); }
   void Unlock() { locked_.store(false, std::memory_order_release); }
@@ -137,7 +143,7 @@ class Evictor {
   size_t high_ = 0;
 
   std::atomic<bool> locked_{false};
-  std::atomic<bool> lost_{false};
+  std::atomic<const char*> lost_server_{nullptr};
   std::array<Slot, Staging::kSlots> slots_;
   // Slots whose write is not posted yet: a ring under the lock.
   std::array<uint32_t, Staging::kSlots> to_post_;

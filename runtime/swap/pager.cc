@@ -10,6 +10,7 @@
 #include "runtime/base/backoff.h"
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/line.h"
 #include "runtime/base/probes.h"
 #include "runtime/base/timeline.h"
 #include "runtime/swap/page_hash.h"
@@ -29,6 +30,8 @@ constexpr size_t kMaxBindings = 8;  // heaps a thread; more share the spare port
 __thread Pager::Binding t_bindings[kMaxBindings];
 // The pager whose spare port this thread is using.
 __thread Pager* t_spare_of = nullptr;
+// What the lost-page handler of this thread is told.
+constinit thread_local base::Line t_reason;
 
 }  // namespace
 
@@ -137,7 +140,11 @@ size_t Pager::TakeFrames(size_t want) {
     arrivals_->Land();  // pages in flight have frames as well, and can leave once they are local
     got = budget_->TryTake(want);
     if (got > 0) break;
-    if (evictor_->lost()) Lost(nullptr, "no page can be written back: the memory server is lost");
+    if (const char* const server = evictor_->lost_server(); server != nullptr) {
+      t_reason.Clear();
+      t_reason.Add("no page can be written back: the memory server ").Add(server).Add(" is lost");
+      Lost(nullptr, t_reason.text());
+    }
     evictor_->Wake();
   }
   metrics_.frame_waits.Record(base::NowNs() - start);
@@ -289,11 +296,7 @@ void Pager::FetchPage(PageIndex page, Port& port, Cause cause) {
     table_->state(page).store(kFar, std::memory_order_release);
     staging_->PutReady(slot);
     budget_->GiveBack(1);
-    const char* const trouble = fabric_.Trouble();
-    Lost(reinterpret_cast<const void*>(table_->AddressOf(page)),
-         !lost                ? "the page's far copy is damaged, and stayed so when read again"
-         : trouble != nullptr ? trouble
-                              : "the memory server that holds the page is lost");
+    Lost(reinterpret_cast<const void*>(table_->AddressOf(page)), ReasonOf(page, !lost));
   }
   const uintptr_t to = table_->AddressOf(page);
   if (move_) {
@@ -440,11 +443,31 @@ void Pager::Unpin(PageIndex first, size_t count) {
   pinned_.fetch_sub(count);
 }
 
+const char* Pager::ReasonOf(PageIndex page, bool damaged) const {
+  t_reason.Clear();
+  t_reason.Add("page ").Add(page).Add(" (").AddHex(table_->AddressOf(page));
+  if (damaged) {
+    return t_reason.Add("): its copy is damaged, and stayed so when read again, at memory server ")
+        .Add(slabs_->ServerOf(page))
+        .text();
+  }
+  t_reason.Add("): the memory server ").Add(slabs_->ServerOf(page)).Add(" that holds it is lost");
+  if (const char* trouble = slabs_->TroubleAt(page); trouble != nullptr) {
+    t_reason.Add(": ").Add(trouble);
+  }
+  return t_reason.text();
+}
+
 void Pager::Lost(const void* address, const char* reason) {
   // The handler may never come back.
   if (t_spare_of == this) ReleaseSpare();
   if (options_.on_lost) options_.on_lost(address, reason);
   base::Fatal(reason);
+}
+
+void Pager::LostFabric(const char* what, const char* why) {
+  t_reason.Clear();
+  Lost(nullptr, t_reason.Add(what).Add(": ").Add(why).text());
 }
 
 void Pager::BindThread(Port& port, Cause cause) {

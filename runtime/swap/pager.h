@@ -34,9 +34,10 @@ namespace tandem::swap {
 // On whose behalf a page is brought in.
 enum class Cause : uint8_t { kMutator, kCollector };
 
-// Called on the thread that needs what is lost; `address` is the page, or null. Async-signal-safe.
-// The thread holds no lock and no page, so it may end the process or jump out (siglongjmp); out of
-// Pin, the pins taken so far stay. If it returns, the process aborts.
+// Called on the thread that needs what is lost; `address` is the page, or null; `reason` is one
+// line, good until this thread loses another page. Async-signal-safe. The thread holds no lock and
+// no page, so it may end the process or jump out (siglongjmp); out of Pin, the pins taken so far
+// stay. If it returns, the process aborts.
 using LostHandler = std::function<void(const void* address, const char* reason)>;
 
 struct PagerOptions {
@@ -137,6 +138,10 @@ class Pager {
   // Serves a fault or a barrier of any thread, bound or not.
   void ServeAccess(uintptr_t address);
 
+  // Tells the lost-page handler that this thread cannot go on without the fabric: what it wanted,
+  // and why it does not get it.
+  [[noreturn]] void LostFabric(const char* what, const char* why);
+
  private:
   Pager(PagerOptions options, rdma::Fabric& fabric, base::Registry& registry);
 
@@ -146,6 +151,8 @@ class Pager {
   bool ReadPage(PageIndex page, uint32_t slot, Port& port, AccessObserver* observer, bool& lost);
   void Rescue(PageIndex page);
   void ReleaseSpare();
+  // Why a page could not be had, and which server has it.
+  const char* ReasonOf(PageIndex page, bool damaged) const;
   [[noreturn]] void Lost(const void* address, const char* reason);
 
   const PagerOptions options_;

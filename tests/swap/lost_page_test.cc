@@ -6,6 +6,7 @@
 
 #include <csetjmp>
 #include <cstring>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -14,7 +15,9 @@
 namespace tandem::swap {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 // Leaves an access that lost its page by a jump, as a host that wants to live on does.
 class Accessor {
@@ -46,6 +49,12 @@ thread_local sigjmp_buf Accessor::t_way_out;
 thread_local const void* Accessor::t_address;
 thread_local const char* Accessor::t_reason;
 
+// Whether the reason is about that page, or about none in particular.
+bool IsNamed(const std::string& reason, PageIndex page) {
+  return reason.starts_with("page " + std::to_string(page) + " (0x") ||
+         reason.starts_with("no page can be written back");
+}
+
 class LostPageTest : public RoadTest {
  protected:
   RigOptions Options(const char* fabric) const {
@@ -75,6 +84,8 @@ TEST_P(LostPageTest, APageThatStaysDamagedIsLostAndNothingElse) {
   EXPECT_FALSE(Accessor::Try([&] { (void)rig.Words(1)[0]; }));
   EXPECT_EQ(Accessor::address(), rig.Address(1));
   EXPECT_THAT(Accessor::reason(), HasSubstr("damaged"));
+  EXPECT_THAT(Accessor::reason(), StartsWith("page 1 (0x"));
+  EXPECT_THAT(Accessor::reason(), EndsWith("at memory server emulated:none,damage=1"));
   EXPECT_TRUE(rig.IsFar(1));
   EXPECT_LE(rig.pager().budget().taken(), taken);  // its frame was given back
   EXPECT_FALSE(Accessor::Try([&] { rig.pager().MakeLocal(0, rig.port(), Cause::kMutator); }));
@@ -94,6 +105,7 @@ TEST_P(LostPageTest, EncryptedPagesComeBackAndDamagedOnesAreReadAgainOrLost) {
   rig.Evict(0);
   EXPECT_FALSE(Accessor::Try([&] { (void)rig.Words(0)[0]; }));
   EXPECT_THAT(Accessor::reason(), HasSubstr("damaged"));
+  EXPECT_THAT(Accessor::reason(), HasSubstr("memory server emulated:none,damage=1"));
 }
 
 TEST_P(LostPageTest, ALostPageCanBeDeclaredDeadAndUsedAgain) {
@@ -120,6 +132,9 @@ TEST_P(LostPageTest, EachThreadThatNeedsALostPageIsTold) {
           if (t == 0) rig.pager().MakeLocal(page, *port, Cause::kMutator);
           ASSERT_TRUE(rig.Holds(page, 1)) << page;
         });
+        if (!got) {
+          EXPECT_TRUE(IsNamed(Accessor::reason(), page)) << Accessor::reason();
+        }
         lost = lost || !got;
       }
       if (lost) ++told;
@@ -132,7 +147,7 @@ TEST_P(LostPageTest, EachThreadThatNeedsALostPageIsTold) {
 TEST_P(LostPageTest, AThreadThatNeedsAFrameIsToldWhenNoPageCanBeWritten) {
   PagerRig rig(Options("emulated:none,die_after=1"));
   EXPECT_LT(FillUntilLost(rig), rig.pages());
-  EXPECT_THAT(Accessor::reason(), HasSubstr("the memory server is lost"));
+  EXPECT_THAT(Accessor::reason(), HasSubstr("memory server emulated:none,die_after=1 is lost"));
   EXPECT_FALSE(Accessor::Try([&] { rig.Fill(rig.pages() - 1, 1); }));
 }
 
