@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <thread>
 #include <variant>
 #include <vector>
 
+#include "rdma/saved_preset.h"
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/options.h"
@@ -23,6 +25,7 @@ using Key = base::OptionKey<EmulatedOptions>;
 constexpr Key kKeys[] = {
     {"read_latency_ns", &O::read_latency_ns, 0, 10e9},
     {"write_latency_ns", &O::write_latency_ns, 0, 10e9},
+    {"operation_ns", &O::operation_ns, 0, 10e9},
     {"bandwidth_mb_s", &O::bandwidth_mb_s, 0, 1e9},
     {"cores", &O::cores, 1, 4096},
     {"depth", &O::depth, 1, 32768},
@@ -70,6 +73,13 @@ StatusOr<EmulatedOptions> PresetOptions(std::string_view name) {
     }
     valid += fmt::format("{}{}", valid.empty() ? "" : ", ", preset.name);
   }
+  if (const std::optional<SavedPreset> saved = SavedPreset::Find(name); saved.has_value()) {
+    StatusOr<EmulatedOptions> options = EmulatedOptions::Parse("none," + saved->options);
+    if (options.ok()) return options;
+    return Status::InvalidArgument(fmt::format(
+        "the file {} is no preset: {}", SavedPreset::FileOf(name), options.status().message()));
+  }
+  for (const SavedPreset& saved : SavedPreset::List()) valid += ", " + saved.name;
   return Status::InvalidArgument(
       fmt::format("emulated fabric: unknown preset '{}'; valid are {}", OneLine(name), valid));
 }
@@ -127,7 +137,9 @@ std::string EmulatedOptions::Name() const {
 LinkParameters EmulatedOptions::Link() const {
   double bytes_per_second = bandwidth_mb_s * 1e6;
   if (cores != 0) bytes_per_second *= static_cast<double>(cores) / 16;
-  LinkParameters link{.read_latency_ns = read_latency_ns, .write_latency_ns = write_latency_ns};
+  LinkParameters link{.read_latency_ns = read_latency_ns,
+                      .write_latency_ns = write_latency_ns,
+                      .operation_ns = operation_ns};
   // Very slow is not unlimited.
   if (bandwidth_mb_s > 0) {
     link.bytes_per_second = static_cast<uint64_t>(std::max(1.0, bytes_per_second));

@@ -31,6 +31,7 @@ struct EmulatedOptions {
   std::string preset;
   uint64_t read_latency_ns = 0;
   uint64_t write_latency_ns = 0;
+  uint64_t operation_ns = 0;  // of the wire, for each transfer, on top of what its bytes take
   double bandwidth_mb_s = 0;  // 10^6 bytes a second, each way; 0 is unlimited
   uint64_t cores = 0;         // if not 0, only cores/16 of the bandwidth is ours
   uint64_t depth = 64;        // transfers in flight per channel
@@ -45,7 +46,8 @@ struct EmulatedOptions {
 
   static StatusOr<EmulatedOptions> Parse(std::string_view text);
 
-  // The fabric's full name; parses into the same options.
+  // The fabric's full name; parses into the same options. A preset that the user has saved
+  // (saved_preset.h) appears by its values, which mean the same on every machine.
   std::string Name() const;
 
   LinkParameters Link() const;

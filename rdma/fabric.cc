@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "rdma/emulated_fabric.h"
+#include "rdma/saved_preset.h"
 #include "rdma/sealed_fabric.h"
 
 namespace tandem::rdma {
@@ -52,6 +53,10 @@ std::vector<FabricDescription> ListFabrics() {
   std::vector<FabricDescription> fabrics;
   for (const LinkPreset& preset : LinkPresets()) {
     fabrics.push_back({fmt::format("emulated:{}", preset.name), preset.summary});
+  }
+  for (const SavedPreset& saved : SavedPreset::List()) {
+    if (!EmulatedOptions::Parse(saved.name).ok()) continue;  // whoever names it is told why
+    fabrics.push_back({fmt::format("emulated:{}", saved.name), saved.summary});
   }
   for (const FabricKind& kind : Kinds()) fabrics.push_back(kind.description);
   fabrics.push_back({std::string(SealedFabric::kPrefix) + "emulated",

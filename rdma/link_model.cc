@@ -26,8 +26,8 @@ std::span<const LinkPreset> LinkPresets() { return kPresets; }
 
 uint64_t LinkModel::OccupancyNs(uint32_t bytes) const {
   const uint64_t rate = parameters_.bytes_per_second;
-  if (rate == 0) return 0;
-  return (bytes * uint64_t{1'000'000'000} + rate - 1) / rate;
+  if (rate == 0) return parameters_.operation_ns;
+  return parameters_.operation_ns + (bytes * uint64_t{1'000'000'000} + rate - 1) / rate;
 }
 
 Passage LinkModel::Send(Direction direction, Lane lane, uint32_t bytes, uint64_t now_ns) {

@@ -1,7 +1,8 @@
 // LinkModel: when a transfer over an emulated network link arrives.
 //
-// A transfer occupies its direction's wire for bytes / bandwidth and then takes the base latency,
-// which is pipelined and occupies nothing. Both directions are independent (full duplex) and
+// A transfer occupies its direction's wire for a fixed time (what an operation costs whatever its
+// size; usually 0) and bytes / bandwidth, and then takes the base latency, which is pipelined and
+// occupies nothing. Both directions are independent (full duplex) and
 // shared by all channels of a fabric, which owns the model. Lanes have strict priority, but a
 // transfer that is on the wire is not interrupted: one waits for what was sent before it in its
 // own and higher lanes, for what higher lanes send before it starts, and for at most one transfer
@@ -29,6 +30,7 @@ namespace tandem::rdma {
 struct LinkParameters {
   uint64_t read_latency_ns = 0;
   uint64_t write_latency_ns = 0;
+  uint64_t operation_ns = 0;      // on the wire, on top of what its bytes take
   uint64_t bytes_per_second = 0;  // each way; 0 is unlimited
 };
 
@@ -59,8 +61,8 @@ class LinkModel {
 
   // False if every transfer arrives at once, whatever the time.
   bool TakesTime() const {
-    return parameters_.bytes_per_second != 0 || parameters_.read_latency_ns != 0 ||
-           parameters_.write_latency_ns != 0;
+    return parameters_.bytes_per_second != 0 || parameters_.operation_ns != 0 ||
+           parameters_.read_latency_ns != 0 || parameters_.write_latency_ns != 0;
   }
 
   // Sends a transfer now.

@@ -36,8 +36,8 @@ FLOORS = {
     "workloads": (["workloads/"], ["api", "words"]),
     "sim": (["sim/"], ["workloads", "tracer", "heap", "prefetch", "swap", "rdma", "record", "base",
                        "words", "internal"]),
-    # The memory server is a program apart: it knows of no heap.
-    "tools": (["tools/"], ["sim", "workloads", "api", "remote", "words"]),
+    # The memory server, and what measures fabrics, are programs apart: they know of no heap.
+    "tools": (["tools/"], ["sim", "workloads", "api", "remote", "rdma", "words"]),
     # Programs apart, with headers of their own in place of the API's.
     "peers": (["peers/"], ["tools", "workloads", "api", "words", "internal"]),
 }

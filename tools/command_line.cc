@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "rdma/saved_preset.h"
 #include "tools/provenance.h"
 #include "workloads/bytes.h"
 #include "workloads/registry.h"
@@ -352,6 +353,43 @@ struct MemserverSyntax {
   }
 };
 
+// `fit-fabric`: what is no option is the URL.
+struct FitSyntax {
+  CLI::App* app = nullptr;
+  FitRequest request;
+
+  void AddTo(CLI::App& tandem) {
+    app = tandem.add_subcommand(
+        "fit-fabric", "Measure a fabric, and fit the emulator to it: tandem fit-fabric URL");
+    app->allow_extras();
+    app->add_option("--save", request.save, "Save it as a preset: --fabric emulated:NAME from then")
+        ->type_name("NAME");
+    app->add_option("--time", request.time_ms,
+                    "Milliseconds for each size, direction and number in flight")
+        ->default_str(std::to_string(request.time_ms))
+        ->check(CLI::Range(1, 10000))
+        ->type_name("N");
+    app->add_flag("--json", request.json, "Print one JSON object, with all that was measured")
+        ->disable_flag_override();
+    app->footer("Example: tandem fit-fabric tcp://127.0.0.1:9410 --save lab");
+  }
+
+  Status Apply() {
+    const std::vector<std::string> urls = app->remaining();
+    if (urls.empty()) {
+      return Status::InvalidArgument("a fabric is missing; `tandem list` names those there are");
+    }
+    if (urls.size() > 1 || urls[0].starts_with("-")) {
+      return Status::InvalidArgument(
+          fmt::format("unknown '{}'; valid are one fabric, --save, --time, --json, --help",
+                      urls[urls[0].starts_with("-") ? 0 : 1]));
+    }
+    request.url = urls[0];
+    if (app->count("--save") == 0) return Status::Ok();
+    return rdma::SavedPreset::CheckName(request.save);
+  }
+};
+
 std::vector<std::unique_ptr<RunSyntax>> MakeRunSyntaxes() {
   std::vector<std::unique_ptr<RunSyntax>> all;
   for (std::unique_ptr<workloads::Workload>& workload : workloads::MakeAllWorkloads()) {
@@ -404,6 +442,9 @@ StatusOr<Request> ParseCommandLine(int argc, char** argv) {
   fabrics->footer("Example: tandem fabrics");
   fabrics->allow_extras();
 
+  FitSyntax fit;
+  fit.AddTo(app);
+
   MemserverSyntax memserver;
   memserver.AddTo(app);
 
@@ -419,8 +460,8 @@ StatusOr<Request> ParseCommandLine(int argc, char** argv) {
 
   if (const std::vector<std::string> extra = app.remaining(); !extra.empty()) {
     return Status::InvalidArgument(
-        fmt::format("unknown command '{}'; valid are run, simulate, list, fabrics, memserver, "
-                    "--help, --version",
+        fmt::format("unknown command '{}'; valid are run, simulate, list, fabrics, "
+                    "fit-fabric, memserver, --help, --version",
                     extra[0]));
   }
   if (list->parsed()) {
@@ -439,14 +480,18 @@ StatusOr<Request> ParseCommandLine(int argc, char** argv) {
     if (Status status = simulate.Apply(); !status.ok()) return status;
     return Request(std::move(simulate.request));
   }
+  if (fit.app->parsed()) {
+    if (Status status = fit.Apply(); !status.ok()) return status;
+    return Request(std::move(fit.request));
+  }
   if (memserver.app->parsed()) {
     if (Status status = memserver.Apply(); !status.ok()) return status;
     return Request(std::move(memserver.request));
   }
   if (!run->parsed()) {
     return Status::InvalidArgument(
-        "a command is missing; valid are run, simulate, list, fabrics, memserver, --help, "
-        "--version");
+        "a command is missing; valid are run, simulate, list, fabrics, fit-fabric, memserver, "
+        "--help, --version");
   }
   if (const std::vector<std::string> extra = run->remaining(); !extra.empty()) {
     if (extra[0].starts_with("-")) {

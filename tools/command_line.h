@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "tandem/status.h"
+#include "tools/fit_command.h"
 #include "tools/memserver_command.h"
 #include "tools/run_request.h"
 #include "tools/simulate_request.h"
@@ -17,8 +18,8 @@ struct ShowRequest {
 struct ListRequest {};
 struct FabricsRequest {};
 
-using Request = std::variant<ShowRequest, ListRequest, FabricsRequest, MemserverRequest, RunRequest,
-                             SimulateRequest>;
+using Request = std::variant<ShowRequest, ListRequest, FabricsRequest, FitRequest, MemserverRequest,
+                             RunRequest, SimulateRequest>;
 
 // The error is one line that says what is valid.
 StatusOr<Request> ParseCommandLine(int argc, char** argv);

@@ -8,6 +8,7 @@
 #include "tools/command_line.h"
 #include "tools/exit_code.h"
 #include "tools/fabrics_command.h"
+#include "tools/fit_command.h"
 #include "tools/list_command.h"
 #include "tools/memserver_command.h"
 #include "tools/run_command.h"
@@ -26,6 +27,7 @@ Status Perform(Request request) {
   if (auto* memserver = std::get_if<MemserverRequest>(&request)) {
     return RunMemserver(std::move(*memserver));
   }
+  if (auto* fit = std::get_if<FitRequest>(&request)) return FitFabric(*fit);
   if (std::holds_alternative<FabricsRequest>(request)) return WriteOutput(DescribeFabrics());
   return WriteOutput(DescribeChoices());
 }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <variant>
 
+#include "rdma/saved_preset.h"
 #include "tools/provenance.h"
 #include "workloads/bytes.h"
 
@@ -115,7 +116,7 @@ std::string RunReport::Json() const {
   seconds["prepare"] = prepare_seconds;
   json provenance = DescribeProvenance();
   provenance["cores"] = CpuCount();
-  provenance["fabric"] = request.fabric;
+  provenance["fabric"] = rdma::SavedPreset::Spelled(request.fabric);
   json object = {{"workload", request.workload->name()},
                  {"checksum", result.checksum},
                  {"seconds", std::move(seconds)},

@@ -1,5 +1,6 @@
-"""Calibration: what the all-local runs of a workload say about its size, measured once.
+"""Calibration: what is measured once, before the runs that need it.
 
+Of a workload, it is what its all-local runs say about its size.
 *Live data* decide the heap's limit, the *footprint* within that limit decides how much local memory
 a share is, the *checksum* is what every other run must get. Each is a line of the results.
 
@@ -13,6 +14,7 @@ import re
 from harness import sizes
 from harness.errors import RunError
 from harness.plan import canonical
+from harness.server import Server
 
 _TIGHT = 1.1
 _TRIES = 6
@@ -48,6 +50,12 @@ class Calibration:
 
     def checksum(self, point):
         return self._footprint(point)["checksum"]
+
+    def preset(self, provider):
+        """The emulated fabric that is like a memory server of this machine."""
+        key = {"line": "calibration", "what": "fit", "provider": provider,
+               "commit": self._tandem.commit}
+        return self._remembered(key, lambda: self._measure_fit(provider))["preset"]
 
     def live_bytes(self, point):
         return point.workload.live or self._live(point)["live_bytes"]
@@ -86,8 +94,13 @@ class Calibration:
                 line = {"key": key, "status": "failed", "message": str(error), "values": None}
             self._results.append(line)
         if line["status"] != "ok":
-            raise RunError(f"no all-local run: {line['message']}")
+            what = "fit" if key["what"] == "fit" else "all-local run"
+            raise RunError(f"no {what}: {line['message']}")
         return line["values"]
+
+    def _measure_fit(self, provider):
+        with Server(self._tandem, provider) as server:
+            return self._tandem.fit(server.url, server.environment)
 
     def _measure_footprint(self, point, heap):
         options = {"heap": self._heap_bytes(point, heap)}

@@ -1,5 +1,6 @@
 """Campaign: makes the runs that are not in the results yet, and says which went wrong."""
 
+import dataclasses
 import datetime
 import os
 
@@ -8,6 +9,7 @@ from harness.calibration import Calibration
 from harness.errors import RunError
 from harness.peer import Peer
 from harness.results import run_key
+from harness.server import Server, offers
 
 
 def unknown_names(experiment, known):
@@ -34,6 +36,16 @@ def unknown_names(experiment, known):
         if why:
             workloads[workload.label] = why
     return configurations, workloads
+
+
+def missing_fabrics(experiment, tandem):
+    """{configuration: why} of those over fabrics that this machine lacks."""
+    if not any(c.provider() for c in experiment.configurations):
+        return {}
+    found = offers(tandem.fabrics())
+    return {c.name: found.get(c.provider(), f"the command has no fabric {c.provider()}")
+            for c in experiment.configurations
+            if c.provider() and found.get(c.provider(), "unknown") is not None}
 
 
 class Campaign:
@@ -68,7 +80,7 @@ class Campaign:
         """Makes one run. A run that fails is a line as well."""
         line = {"key": run_key(run, self._tandem.commit), "experiment": self._experiment.name,
                 "workload": run.point.workload.label, "configuration": run.configuration.name,
-                "axes": run.point.axes, "round": run.round, "status": "failed", "wall_s": 0.0,
+                "axes": run.point.axes, "fabric": run.options().get("fabric"), "round": run.round, "status": "failed", "wall_s": 0.0,
                 "load_before": os.getloadavg()[0], "result": None,
                 "started": datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds")}
         if run.kind() in self._refused:  # it would be again
@@ -99,9 +111,25 @@ class Campaign:
             peer = Peer(run, self._tandem, self._results, self._experiment, self._retry)
             return peer.make(heap, local)
         options = self._options(run, heap, local)
+        if run.configuration.server:
+            return self._make_over_server(run, options)
+        if run.configuration.fitted_to:
+            options["fabric"] = self._calibration.preset(run.configuration.fitted_to)
+        return self._make_with(run, options)
+
+    def _make_over_server(self, run, options):
+        with Server(self._tandem, run.configuration.server) as server:
+            arguments, outcome = self._make_with(run, {**options, "fabric": server.url},
+                                                 server.environment)
+            if outcome.message and server.complaint():
+                outcome = dataclasses.replace(
+                    outcome, message=f"{outcome.message}; {server.complaint()}")
+            return arguments, outcome
+
+    def _make_with(self, run, options, environment=None):
         return (command.arguments(run.point.workload.name, options),
-                self._tandem.run(run.point.workload.name, options,
-                                 self._experiment.time_limit_s))
+                self._tandem.run(run.point.workload.name, options, self._experiment.time_limit_s,
+                                 environment))
 
     @staticmethod
     def _options(run, heap, local):

@@ -47,9 +47,9 @@ def make(recorded, taken):
 def footer(cells):
     """One line for files that are looked at alone."""
     origin = summary.provenance(cells)
-    fabric = origin["fabric"] + (" (emulated)" if origin["emulated"] else "")
+    fabric = summary.fabric_words(origin)
     rounds = cells.experiment.rounds
-    return (f"{cells.experiment.title}; fabric {fabric or 'none'}; medians of up to {rounds} "
+    return (f"{cells.experiment.title}; fabric {fabric}; medians of up to {rounds} "
             f"round{'s' if rounds > 1 else ''}; commit {origin['commit']}; "
             f"{origin.get('cpu', 'CPU unknown')}, {origin.get('cores', '?')} cores; "
             f"{origin.get('kernel', 'kernel unknown')}; {str(origin.get('date', ''))[:10]}")
@@ -73,7 +73,7 @@ def _origin(recorded):
     cells, first = recorded.cells, summary.provenance(recorded.cells)
     experiment = recorded.experiment
     rows = [("experiment", experiment.name), ("file", recorded.path.name),
-            ("fabric", (first["fabric"] or "none") + (" (emulated)" if first["emulated"] else "")),
+            ("fabric", summary.fabric_words(first)),
             ("commit", first["commit"]), ("built", f"{first.get('build_type', '?')}, "
                                                    f"{first.get('compiler', 'compiler unknown')}"),
             ("machine", f"{first.get('cpu', 'CPU unknown')}, {first.get('cores', '?')} cores, "

@@ -7,7 +7,7 @@ import signal
 import sys
 
 from harness import metrics, plan, report, spec
-from harness.campaign import Campaign, unknown_names
+from harness.campaign import Campaign, missing_fabrics, unknown_names
 from harness.command import Tandem
 from harness.errors import RunError, UsageError
 from harness.progress import Progress
@@ -118,6 +118,15 @@ def _without_unknown(experiment, tandem, skip):
                  experiment.rounds)
 
 
+def _without(experiment, skipped):
+    """The experiment without the configurations {name: why} that this machine cannot have."""
+    for name, why in skipped.items():
+        print(f"experiments: configuration '{name}' is skipped: {why}", file=sys.stderr)
+    return _with(experiment, experiment.workloads,
+                 tuple(c for c in experiment.configurations if c.name not in skipped),
+                 experiment.rounds) if skipped else experiment
+
+
 def _estimates(results):
     """Seconds that runs took, by kind, whatever they were built from."""
     return {line["key"]["run"]: line["wall_s"] for line in results.lines.values()
@@ -157,11 +166,16 @@ def _experiment(options):
     if options.report_only:
         results = Results(out / "results.jsonl", writable=False)
         commit = results.last_commit()
+        experiment = _without(experiment, results.skipped(experiment.name, commit))
     else:
         tandem = Tandem(options.tandem)
         experiment = _without_unknown(experiment, tandem, options.skip_unknown)
+        skipped = missing_fabrics(experiment, tandem)
         results = Results(out / "results.jsonl", writable=True)
         commit = tandem.commit
+        results.note_skipped(experiment.name, commit,
+                             {c.name: skipped.get(c.name, "") for c in experiment.configurations})
+        experiment = _without(experiment, skipped)
     planned = plan.runs(experiment)
     interrupted = False
     if not options.report_only:

@@ -34,12 +34,13 @@ def arguments(workload, options):
     return line + ["--json"]
 
 
-def run(line, limit_s):
+def run(line, limit_s, environment=None):
     """Runs a command line that ends with printing one JSON object."""
     begin = time.monotonic()
     try:
         child = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, text=True, errors="replace")
+                                 stderr=subprocess.PIPE, text=True, errors="replace",
+                                 env=environment)
     except OSError as error:
         raise RunError(f"cannot run {line[0]}: {error.strerror}") from None
     message = ""
@@ -97,13 +98,23 @@ class Tandem:
                 section = found.setdefault(line[:-1], set())
         return found
 
-    def run(self, workload, options, limit_s):
-        return run([self.program, *arguments(workload, options)], limit_s)
+    def fabrics(self):
+        """What `tandem fabrics` says of this machine."""
+        return self._ask("fabrics")
 
-    def _ask(self, *line):
+    def fit(self, url, environment):
+        """The emulated fabric that comes closest to the one at `url`."""
+        found = json.loads(self._ask("fit-fabric", url, "--json", environment=environment))
+        return {"preset": found["preset"], "parameters": found["parameters"]}
+
+    def run(self, workload, options, limit_s, environment=None):
+        return run([self.program, *arguments(workload, options)], limit_s, environment)
+
+    def _ask(self, *line, environment=None):
         try:
             done = subprocess.run([self.program, *line], stdin=subprocess.DEVNULL,
-                                  capture_output=True, text=True, timeout=_SHORT_S, check=True)
+                                  capture_output=True, text=True, timeout=_SHORT_S, check=True,
+                                  env=environment)
         except OSError as error:
             raise RunError(f"cannot run {self.program}: {error.strerror}") from None
         except subprocess.SubprocessError as error:

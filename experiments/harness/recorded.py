@@ -88,6 +88,14 @@ def _targets(written, axes, names):
     return tuple(target for target in written.targets if fits(target)) if written else ()
 
 
+def _configuration(name, lines):
+    """With the fabric that it has of its own, if it is not an axis' value."""
+    own = {line.get("fabric") for line in lines
+           if line["configuration"] == name and line.get("fabric") != line["axes"].get("fabric")}
+    own -= {None}
+    return spec.Configuration(name, {"fabric": own.pop()} if len(own) == 1 else {})
+
+
 def _recorded(name, lines, results, path):
     commit = lines[-1]["key"].get("commit")
     mine = [line for line in lines if line["key"].get("commit") == commit]
@@ -109,9 +117,13 @@ def _recorded(name, lines, results, path):
         name=name, title=written.title if written else name, rounds=rounds, time_limit_s=0,
         give_up=None,
         reference=reference, plot_by="local", axes=axes,
-        configurations=tuple(spec.Configuration(one, {}) for one in names), workloads=workloads,
+        configurations=tuple(_configuration(one, mine) for one in names), workloads=workloads,
         targets=_targets(written, axes, names))
+    skipped = results.skipped(name, commit)
+    notes += [f"Skipped: configuration '{one}': {why}" for one, why in skipped.items()]
     if written:
+        written = dataclasses.replace(written, configurations=tuple(
+            one for one in written.configurations if one.name not in skipped))
         asked = len(plan.runs(written))
         if len(mine) < asked:
             notes.append(f"Not complete: {len(mine)} of the {asked} runs that "

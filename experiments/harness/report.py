@@ -13,8 +13,7 @@ MARKING_SHARE = 0.25  # "the collector runs at least a quarter of the time"
 
 
 def _footer(origin, experiment):
-    fabric = origin["fabric"] + (" (emulated)" if origin["emulated"] else "")
-    return (f"fabric {fabric}; bars: median of {experiment.rounds} "
+    return (f"fabric {summary.fabric_words(origin)}; bars: median of {experiment.rounds} "
             f"round{'s' if experiment.rounds > 1 else ''}, range\n"
             f"commit {origin['commit']}; {origin.get('cpu', 'CPU unknown')}, "
             f"{origin.get('cores', '?')} cores; {origin.get('kernel', 'kernel unknown')}")
@@ -43,6 +42,8 @@ def write(cells, results, folder, marking_share=MARKING_SHARE, with_plots=True):
              f"reference: {experiment.reference}; heap {', '.join(experiment.axes['heap'])}; "
              "ratios are medians of ratios taken round by round\n"]
     parts.append(peer.describe(experiment))
+    parts += [f"**Skipped: {name}**: {why}\n"
+              for name, why in results.skipped(experiment.name, cells.commit).items()]
     if _state(cells):
         parts.append(f"**Not complete: {_state(cells)}.**\n")
     parts += [tables.targets(verdicts),
@@ -68,7 +69,7 @@ def write(cells, results, folder, marking_share=MARKING_SHARE, with_plots=True):
 
 
 def _draw(cells, folder, origin, footer):
-    title = cells.experiment.title + (" (emulated)" if origin["emulated"] else "")
+    title = cells.experiment.title + (" (emulated)" if origin["all_emulated"] else "")
     plots.draw_times(cells, folder / "time.png", title, footer)
     plots.draw_fetches(cells, folder / "fetches.png", title, footer)
     for make in _BESIDE_PAPER:

@@ -1,6 +1,7 @@
 """Results: a file of JSON objects, a line each, only ever appended to.
 
-A line is a `run` or a `calibration`, with a key: what was run, in which round, built from what. The
+A line is a `run`, a `calibration` or a configuration that was `skipped`, with a key: what was run,
+in which round, built from what. The
 newest line of a key counts. An interrupt can leave half a line at the end; it is dropped when the
 file is opened to write. One writer at a time: a lock says so.
 """
@@ -67,6 +68,24 @@ class Results:
         index = self._index(line["key"])
         self.lines.pop(index, None)  # keep the order of the file
         self.lines[index] = line
+
+    def skipped(self, experiment, commit):
+        """{configuration: why it was not run}."""
+        found = {}
+        for line in self.lines.values():
+            key = line["key"]
+            if (key["line"], key.get("experiment"), key.get("commit")) == ("skipped", experiment,
+                                                                           commit):
+                found[key["configuration"]] = line["message"]
+        return {name: why for name, why in found.items() if why}
+
+    def note_skipped(self, experiment, commit, configurations):
+        """{configuration: why, or empty}: what is known is not written again."""
+        known = self.skipped(experiment, commit)
+        for name, why in configurations.items():
+            if known.get(name, "") != why:
+                self.append({"key": {"line": "skipped", "experiment": experiment,
+                                     "configuration": name, "commit": commit}, "message": why})
 
     def last_commit(self):
         commits = [line["key"].get("commit") for line in self.lines.values()]

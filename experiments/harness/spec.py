@@ -11,7 +11,7 @@ import pathlib
 import shlex
 import tomllib
 
-from harness import sizes
+from harness import server, sizes
 from harness.errors import UsageError
 
 _AXIS_DEFAULTS = {"heap": ["2x"], "fabric": ["emulated:rdma40"], "local": ["100%", "25%"],
@@ -19,7 +19,7 @@ _AXIS_DEFAULTS = {"heap": ["2x"], "fabric": ["emulated:rdma40"], "local": ["100%
 _KEYS = {
     "experiment": {"title", "rounds", "time_limit_s", "give_up", "reference", "plot_by", "axes",
                    "orders", "prefetchers", "configuration", "workload", "target"},
-    "configuration": {"name", "options", "program", "wrapper", "workloads"},
+    "configuration": {"name", "options", "program", "wrapper", "workloads", "server", "fitted_to"},
     "workload": {"name", "label", "live", "options"},
     "target": {"name", "metric", "of", "against", "kind", "over", "at_least", "at_most", "where",
                "for_each", "marking_share_at_least"},
@@ -43,6 +43,12 @@ class Configuration:
     program: str | None = None  # a peer instead of `tandem`
     wrapper: tuple = ()         # what limits its memory: a command line
     workloads: tuple | None = None  # names of those that it has; None: all
+    server: str | None = None     # how pages travel to a memory server that is started for each run
+    fitted_to: str | None = None  # as `server`, of what the emulator is to be like
+
+    def provider(self):
+        """What this machine must offer, beyond what the command always has."""
+        return self.server or self.fitted_to
 
     def has(self, workload):
         return self.workloads is None or workload.name in self.workloads
@@ -143,6 +149,23 @@ def _peer(table, where):
             "workloads": None if workloads is None else tuple(workloads)}
 
 
+def _fabric(table, options, where):
+    """What makes a configuration one over a fabric of this machine, checked; and its label among
+    the options, in place of a name that only the run will know."""
+    server_of, fitted_to = table.get("server"), table.get("fitted_to")
+    if server_of is None and fitted_to is None:
+        return {}
+    for key, value in (("server", server_of), ("fitted_to", fitted_to)):
+        if value is not None and value not in server.PROVIDERS:
+            raise UsageError(f"{where}: {key}: '{value}' is not valid; valid are "
+                             + ", ".join(server.PROVIDERS))
+    if server_of and fitted_to or "program" in table or "fabric" in options:
+        raise UsageError(f"{where}: of 'server', 'fitted_to', 'program' and the option 'fabric' "
+                         "only one can be")
+    options["fabric"] = (server.label(server_of) if server_of else server.fitted_label(fitted_to))
+    return {"server": server_of, "fitted_to": fitted_to}
+
+
 def _configurations(document):
     """The product of `orders` and `prefetchers`, and what is named besides."""
     found = []
@@ -158,7 +181,9 @@ def _configurations(document):
         _check_keys(table, "configuration", "[[configuration]]")
         name = _need(table, "name", "[[configuration]]")
         where = f"configuration '{name}'"
-        found.append(Configuration(name, _options(table, where), **_peer(table, where)))
+        options = _options(table, where)
+        found.append(Configuration(name, options, **_peer(table, where),
+                                   **_fabric(table, options, where)))
     if not found:
         raise UsageError("no configuration: name some by `orders` or [[configuration]]")
     return tuple(found)

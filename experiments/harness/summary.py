@@ -151,12 +151,20 @@ def _marks(cells, point, share):
 def provenance(cells):
     """Of the first result; every line of the results has its own."""
     result = cells.any_result() or {}
-    fabrics = sorted({str(f) for f in cells.experiment.axes.get("fabric", [])}
-                     | {str(c.options["fabric"]) for c in cells.experiment.configurations
-                        if "fabric" in c.options})
+    shown = cells.experiment.configurations
+    fabrics = {str(c.options["fabric"]) for c in shown if "fabric" in c.options}
+    if not all("fabric" in c.options for c in shown):
+        fabrics |= {str(f) for f in cells.experiment.axes.get("fabric", [])}
+    fabrics = sorted(fabrics)
+    emulated = [f.startswith(("emulated:", "sealed:emulated:")) for f in fabrics]
     return {**result.get("provenance", {}), "fabric": ", ".join(fabrics),
-            "emulated": any(f.startswith("emulated:") for f in fabrics),
+            "emulated": any(emulated), "all_emulated": bool(fabrics) and all(emulated),
             "commit": cells.commit}
+
+
+def fabric_words(origin):
+    """The fabrics, so that nobody takes an emulated one for real. Names of the others say it."""
+    return (origin["fabric"] or "none") + (" (emulated)" if origin["all_emulated"] else "")
 
 
 def calibrations(results, commit):

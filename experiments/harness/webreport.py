@@ -45,8 +45,8 @@ def _chapters(paths):
 
 def _intro(chapters):
     first = summary.provenance(chapters[0].cells)
-    emulated = (" Far memory is emulated: a second part of the machine's memory behind a link with "
-                "the latency and bandwidth of the fabric named."
+    emulated = (" Where a fabric is called emulated, far memory is a second part of the machine's "
+                "memory behind a link with the latency and bandwidth of the fabric named."
                 if any(summary.provenance(c.cells)["emulated"] for c in chapters) else "")
     return (f'<p class="origin">{page.escape(chapter.footer(chapters[0].cells))}.</p>'
             f"<p>Each number is the median of interleaved rounds; bars show the least and the most."

@@ -57,6 +57,14 @@ TEST_F(LinkModelTest, WithoutBandwidthLimitOnlyLatencyCounts) {
   EXPECT_FALSE(LinkModel({}).TakesTime());
 }
 
+TEST_F(LinkModelTest, AnOperationKeepsTheWireBusyWhateverItsSize) {
+  LinkModel link({.read_latency_ns = 10, .operation_ns = 100, .bytes_per_second = 1'000'000'000});
+  EXPECT_EQ(link.Send(kRead, Lane::kDemand, 64, 0).due_ns(), 164u + 10);
+  EXPECT_EQ(link.Send(kRead, Lane::kDemand, 64, 0).due_ns(), 2 * 164u + 10);
+  EXPECT_EQ(LinkModel({.operation_ns = 100}).OccupancyNs(4096), 100u);
+  EXPECT_TRUE(LinkModel({.operation_ns = 100}).TakesTime());
+}
+
 TEST_F(LinkModelTest, DemandWaitsForAtMostOneTransferOfALowerLane) {
   for (int i = 0; i < 64; ++i) link_.Send(kRead, Lane::kWriteBack, 1000, 0);
   // At 10'300 the transfer that started at 10'000 is on the wire.
