@@ -86,7 +86,7 @@ void FabricProbe::GiveUp() {
 }
 
 Status FabricProbe::Silent() const {
-  const char* trouble = fabric_.Trouble();
+  const char* trouble = fabric_.TroubleAt({slab_, 0});
   return Status::Unavailable(fmt::format("no transfer to {} gets through{}{}", fabric_.Name(),
                                          trouble == nullptr ? "" : ": ",
                                          trouble == nullptr ? "" : trouble));
