@@ -56,6 +56,7 @@ class FarProcess {
  public:
   explicit FarProcess(std::vector<std::string> words) {
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
     int ends[2];
