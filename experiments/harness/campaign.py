@@ -80,7 +80,8 @@ class Campaign:
         """Makes one run. A run that fails is a line as well."""
         line = {"key": run_key(run, self._tandem.commit), "experiment": self._experiment.name,
                 "workload": run.point.workload.label, "configuration": run.configuration.name,
-                "axes": run.point.axes, "fabric": run.options().get("fabric"), "round": run.round, "status": "failed", "wall_s": 0.0,
+                "axes": run.point.axes, "fabric": run.options().get("fabric"),
+                "round": run.round, "status": "failed", "wall_s": 0.0,
                 "load_before": os.getloadavg()[0], "result": None,
                 "started": datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds")}
         if run.kind() in self._refused:  # it would be again

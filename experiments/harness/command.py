@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 
+from harness.child import tied
 from harness.errors import RunError
 
 _SHORT_S = 60  # what --version and list may take
@@ -40,7 +41,7 @@ def run(line, limit_s, environment=None):
     try:
         child = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, text=True, errors="replace",
-                                 env=environment)
+                                 env=environment, preexec_fn=tied())
     except OSError as error:
         raise RunError(f"cannot run {line[0]}: {error.strerror}") from None
     message = ""

@@ -5,7 +5,6 @@ us: no run finds what another left behind, and none disturbs another. Its port i
 and a secret keeps strangers away.
 """
 
-import ctypes
 import os
 import pathlib
 import re
@@ -16,13 +15,13 @@ import subprocess
 import tempfile
 import time
 
+from harness import child
 from harness.errors import RunError
 
 PROVIDERS = ("tcp", "shm", "verbs", "verbs-ofi")
 _CAPACITY = "64GiB"  # memory is taken when pages come, not before
 _START_S = 30
 _END_S = 10
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
 def label(provider):
@@ -51,11 +50,6 @@ def _device_address(text):
         if match:
             return match[1]
     raise RunError("no RDMA device has an active port with an IPv4 address")
-
-
-def _set_up_child():
-    """A runner that is killed leaves no server behind."""
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
 
 
 class Server:
@@ -99,7 +93,7 @@ class Server:
                 # In a session of its own: Ctrl-C is for us, and we end it after the run.
                 self._child = subprocess.Popen(line, stdin=subprocess.DEVNULL, stderr=log,
                                                stdout=subprocess.PIPE, start_new_session=True,
-                                               preexec_fn=_set_up_child)
+                                               preexec_fn=child.tied(signal.SIGKILL))
             except OSError as error:
                 raise RunError(f"cannot run {line[0]}: {error.strerror}") from None
         match = re.match(r"ready: (\S+) ", self._first_line())

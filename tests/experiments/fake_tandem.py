@@ -1,11 +1,13 @@
 """Stands in for the command `tandem`: prints JSON that can be foreseen, measures nothing.
 
 What differs from run to run comes from the file named by FAKE_RULES: {order: {key: value}} or
-{"WORKLOAD/order": ...}. Every run is logged to FAKE_LOG, one JSON list of arguments a line.
+{"WORKLOAD/order": ...}. Every run is logged to FAKE_LOG, one JSON list of arguments a line; a
+memory server leaves its process' number there, and lives until it is ended.
 """
 
 import json
 import os
+import signal
 import sys
 import time
 
@@ -24,6 +26,13 @@ def rules(workload, order):
     return {**table.get(order, {}), **table.get(f"{workload}/{order}", {})}
 
 
+def serve():
+    with open(os.environ["FAKE_LOG"], "a", encoding="utf-8") as log:
+        log.write(json.dumps(["memserver", os.getpid()]) + "\n")
+    print("ready: tcp://127.0.0.1:4711 lends much", flush=True)
+    signal.pause()
+
+
 def main():
     if sys.argv[1] == "--version":
         print(f"tandem 0.1.0 (commit {os.environ.get('FAKE_COMMIT', '0123456789ab')})")
@@ -32,8 +41,17 @@ def main():
         print("workloads:\n  alpha  one\n  beta   two\norders:\n  lifo   a stack\n"
               "  fifo   a queue\nprefetchers:\n  none   none\nfabrics:\n  emulated:none  no")
         return
+    if sys.argv[1] == "fabrics":
+        print("yes  tcp://HOST:PORT    memory servers over TCP\n"
+              "no   verbs://HOST:PORT  no RDMA device is here")
+        return
+    if sys.argv[1] == "memserver":
+        serve()
     with open(os.environ["FAKE_LOG"], "a", encoding="utf-8") as log:
         log.write(json.dumps(sys.argv[1:]) + "\n")
+    if sys.argv[1] == "fit-fabric":
+        print(json.dumps({"preset": "emulated:none,read_latency_ns=7", "parameters": {}}))
+        return
     workload, order, local = sys.argv[2], option("order", "all local"), option("local")
     rule = rules(workload, order)
     if "refuse" in rule:

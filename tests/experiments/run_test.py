@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import time
@@ -11,6 +12,16 @@ import unittest
 from scratch import ROOT, SMALL, Scratch
 
 QUARTER = str((50 << 20) // 4)
+SERVED = '''
+[[configuration]]
+name = "served"
+server = "tcp"
+options = { order = "lifo" }
+[[configuration]]
+name = "like"
+fitted_to = "tcp"
+options = { order = "lifo" }
+'''
 NO_GC = '\n[[configuration]]\nname = "no-gc"\noptions = { order = "lifo", heap = "no-gc" }\n'
 
 
@@ -91,6 +102,62 @@ class Runs(Scratch):
         self.assertNotIn("Traceback", said)
         self.assertIn("interrupted with 7 runs left", said)
         self.assertEqual([line["status"] for line in self.lines()], ["ok"] * 3)
+
+    def servers(self):
+        """The processes of the memory servers that were started."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [line[1] for line in lines if line[0] == "memserver"]
+
+    def assert_ended(self, processes):
+        for process in processes:
+            for _ in range(500):
+                if not pathlib.Path(f"/proc/{process}/cmdline").exists():
+                    break
+                if not pathlib.Path(f"/proc/{process}/cmdline").read_bytes():
+                    break  # nobody has asked yet how it ended
+                time.sleep(0.02)
+            else:
+                self.fail(f"the memory server {process} lives on")
+
+    def test_each_run_over_a_server_has_one_of_its_own(self):
+        done = self.run_it(SMALL + SERVED)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        servers = self.servers()
+        self.assertEqual(len(servers), 1 + 4)  # of the fit, and of the runs
+        self.assert_ended(servers)
+        made = [line["arguments"] for line in self.lines() if line.get("configuration") == "served"]
+        self.assertEqual({line[line.index("--fabric") + 1] for line in made},
+                         {"tcp://127.0.0.1:4711"})
+
+    def test_the_emulator_is_fitted_once(self):
+        self.run_it(SMALL + SERVED)
+        made = [line["arguments"] for line in self.lines() if line.get("configuration") == "like"]
+        self.assertEqual({line[line.index("--fabric") + 1] for line in made},
+                         {"emulated:none,read_latency_ns=7"})
+        self.assertEqual(self.log.read_text().count('"fit-fabric"'), 1)
+
+    def test_a_fabric_that_is_not_here_is_skipped_and_named(self):
+        done = self.run_it(SMALL + SERVED.replace('"tcp"', '"verbs"'))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("no RDMA device is here", done.stderr)
+        self.assertIn("no RDMA device is here", (self.out / "report.md").read_text())
+        self.assertEqual(len(self.runs_made()), 8)
+
+    def test_nothing_outlives_the_runner(self):
+        for how in (signal.SIGINT, signal.SIGKILL):
+            with self.subTest(how.name):
+                self.log.unlink(missing_ok=True)
+                self.set_rules({"lifo": {"sleep": 100}})
+                text = SMALL.replace('orders = ["lifo", "fifo"]', 'orders = ["fifo"]') + SERVED
+                with subprocess.Popen(self.command(text, "--no-plots"), stderr=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, env=self.environment()) as child:
+                    for _ in range(1000):
+                        if self.log.exists() and "tcp://" in self.log.read_text():
+                            break
+                        time.sleep(0.02)
+                    child.send_signal(how)
+                    child.communicate(timeout=20)
+                self.assert_ended(self.servers())
 
     def test_a_wrong_checksum_is_named_and_no_data_point(self):
         self.set_rules({"fifo": {"checksum": "bad"}})
