@@ -72,10 +72,11 @@ Options g_options;
       "stress: VIOLATION: %s (%" PRIu64 ", %" PRIu64
       ")\nstress: again with: stress_test --seconds %g --seed %" PRIu64
       " --road %s --fabric %s --tracers %u --order %s --prefetcher %s --mutators %u --heap %" PRIu64
-      " --local %" PRIu64 "\n",
+      " --local %" PRIu64 " --survive-loss %s\n",
       what, a, b, g_options.seconds, g_options.seed, g_options.road.c_str(),
       g_options.fabric.c_str(), g_options.tracers, g_options.order.c_str(),
-      g_options.prefetcher.c_str(), g_options.mutators, g_options.heap, g_options.local);
+      g_options.prefetcher.c_str(), g_options.mutators, g_options.heap, g_options.local,
+      g_options.survive_loss ? "yes" : "no");
   std::_Exit(1);
 }
 
@@ -460,10 +461,10 @@ void Parse(int argc, char** argv) {
       o.heap = static_cast<uint64_t>(Number(name, value));
     else if (name == "--local")
       o.local = static_cast<uint64_t>(Number(name, value));
-    else if (name == "--survive-loss")
+    else if (name == "--survive-loss" && (value == "yes" || value == "no"))
       o.survive_loss = value == "yes";
     else
-      Usage("unknown option " + name);
+      Usage("unknown option " + name + " " + value);
   }
   if (o.road != "move" && o.road != "copy") Usage("unknown road " + o.road);
   if (o.mutators < 1 || o.mutators > 63) Usage("--mutators must be between 1 and 63");
