@@ -104,7 +104,7 @@ class FarProcess {
   std::string ready_;
 };
 
-FarProcess StartServer(const std::string& fabric) {
+FarProcess StartServer(const std::string& fabric, bool spins = false) {
   const char* named = std::getenv("TANDEM_COMMAND");
   const std::string command =
       named != nullptr
@@ -112,7 +112,9 @@ FarProcess StartServer(const std::string& fabric) {
           : std::filesystem::read_symlink("/proc/self/exe").parent_path() / "../tools/tandem";
   const std::string listen =
       fabric == "tcp" ? "127.0.0.1:0" : "fabric-bench-" + std::to_string(getpid());
-  return FarProcess({command, "memserver", "--fabric", fabric, "--listen", listen});
+  std::vector<std::string> words = {command, "memserver", "--fabric", fabric, "--listen", listen};
+  if (spins) words.emplace_back("--busy-poll");
+  return FarProcess(std::move(words));
 }
 std::string UrlOf(const FarProcess& server) {
   const std::string& ready = server.ready();
@@ -347,9 +349,9 @@ double SecondsOf(Reader& reader, size_t depth) {
   return static_cast<double>(base::NowNs() - start) * 1e-9;
 }
 
-void Read(benchmark::State& state, const char* fabric) {
+void Read(benchmark::State& state, const char* fabric, bool spins) {
   const auto depth = static_cast<size_t>(state.range(0));
-  const FarProcess server = StartServer(fabric);
+  const FarProcess server = StartServer(fabric, spins);
   ChannelReader ours(UrlOf(server));
   BareReader bare(fabric);
   bare.Read(kReads, depth);
@@ -435,8 +437,9 @@ void OneAndMany(benchmark::internal::Benchmark* benchmark) {
       ->Unit(benchmark::kMillisecond)
       ->Iterations(10);
 }
-BENCHMARK_CAPTURE(Read, tcp, "tcp")->Apply(OneAndMany);
-BENCHMARK_CAPTURE(Read, shm, "shm")->Apply(OneAndMany);
+BENCHMARK_CAPTURE(Read, tcp, "tcp", false)->Apply(OneAndMany);
+BENCHMARK_CAPTURE(Read, tcp_busy_poll, "tcp", true)->Apply(OneAndMany);
+BENCHMARK_CAPTURE(Read, shm, "shm", false)->Apply(OneAndMany);
 BENCHMARK_CAPTURE(Miss, tcp, "tcp")->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(2);
 BENCHMARK_CAPTURE(Miss, shm, "shm")->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(2);
 
