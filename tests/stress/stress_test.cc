@@ -464,7 +464,7 @@ void Parse(int argc, char** argv) {
     else if (name == "--survive-loss" && (value == "yes" || value == "no"))
       o.survive_loss = value == "yes";
     else
-      Usage("unknown option " + name + " " + value);
+      Usage("unknown option or value: " + name);
   }
   if (o.road != "move" && o.road != "copy") Usage("unknown road " + o.road);
   if (o.mutators < 1 || o.mutators > 63) Usage("--mutators must be between 1 and 63");
