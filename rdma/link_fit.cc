@@ -7,11 +7,11 @@
 #include <map>
 #include <vector>
 
+#include "runtime/base/os_memory.h"
+
 namespace tandem::rdma {
 
 namespace {
-
-constexpr uint32_t kPageBytes = 4096;
 
 // With less than this over what latency and depth alone would give, the wire was not the limit.
 constexpr double kWireBound = 1.25;
@@ -109,7 +109,7 @@ uint64_t LatencyNs(const std::map<uint32_t, double>& latencies,
   for (const auto& [bytes, ns] : latencies) {
     const auto own = idle.find(bytes);
     rest.push_back(ns - (own == idle.end() ? 0 : own->second) - wire.BusyNs(bytes));
-    if (bytes == kPageBytes) {
+    if (bytes == base::kPageSize) {
       rest = {rest.back()};
       break;
     }
