@@ -41,6 +41,8 @@ def _parser():
     parser.add_argument("--rounds", type=int, metavar="N", help="instead of the experiment's")
     parser.add_argument("--only", metavar="WORKLOAD,...", help="only these workloads")
     parser.add_argument("--only-configs", metavar="NAME,...", help="only these configurations")
+    parser.add_argument("--axis", action="append", default=[], metavar="NAME=VALUE,...",
+                        help="instead of the values of one of the experiment's axes")
     parser.add_argument("--skip-unknown", action="store_true",
                         help="leave out what this command does not know yet")
     parser.add_argument("--retry", action="store_true", help="make runs again that failed")
@@ -82,6 +84,18 @@ def _pick(things, wanted, what, name):
     return tuple(thing for thing in things if name(thing) in names)
 
 
+def _axes(experiment, given):
+    axes = dict(experiment.axes)
+    for text in given:
+        name, _, values = text.partition("=")
+        if name not in axes:
+            raise UsageError(f"--axis {text}: the experiment has no axis '{name}' (it has "
+                             f"{', '.join(axes)})")
+        axes[name] = [int(value) if value.isdigit() else value
+                      for value in values.split(",") if value]
+    return spec.checked_axes(axes)
+
+
 def _narrowed(experiment, options):
     """The experiment with what the options leave of it. Targets stay: they name what is gone."""
     if options.rounds is not None and options.rounds < 1:
@@ -89,7 +103,9 @@ def _narrowed(experiment, options):
     workloads = _pick(experiment.workloads, options.only, "workload", lambda w: w.label)
     configurations = _pick(experiment.configurations, options.only_configs, "configuration",
                            lambda c: c.name)
-    return _with(experiment, workloads, configurations, options.rounds or experiment.rounds)
+    axes = _axes(experiment, options.axis)
+    return _with(dataclasses.replace(experiment, axes=axes), workloads, configurations,
+                 options.rounds or experiment.rounds)
 
 
 def _with(experiment, workloads, configurations, rounds):

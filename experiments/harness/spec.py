@@ -119,7 +119,8 @@ def _options(table, where):
     return dict(options)
 
 
-def _axes(table):
+def checked_axes(table):
+    """{name: values}, all of them with a value. UsageError: one makes no sense."""
     axes = {**_AXIS_DEFAULTS, **table}
     for name, values in axes.items():
         if not isinstance(values, list) or not values or len(set(map(str, values))) != len(values):
@@ -256,7 +257,7 @@ def _targets(document, axes, configurations):
 def parse(document, name):
     """An Experiment of a parsed TOML document."""
     _check_keys(document, "experiment", name)
-    axes = _axes(document.get("axes", {}))
+    axes = checked_axes(document.get("axes", {}))
     configurations = _configurations(document)
     workloads = _workloads(document)
     _unique("configurations", [c.name for c in configurations])

@@ -239,6 +239,14 @@ class Choices(Scratch):
         self.assertIn("no workload 'gamma' (it has alpha, beta)",
                       self.run_it(text, "--only", "gamma").stderr)
 
+    def test_an_axis_can_be_given_other_values(self):
+        self.assertEqual(self.run_it(SMALL, "--axis", "seed=2,3", "--axis", "local=50").returncode, 0)
+        axes = [cell["axes"] for cell in self.summary()["cells"]]
+        self.assertEqual({(one["seed"], one["local"]) for one in axes},
+                         {(2, "50%"), (2, "100%"), (3, "50%"), (3, "100%")})
+        self.assertIn("no axis 'loca' (it has ", self.run_it(SMALL, "--axis", "loca=50").stderr)
+        self.assertIn("needs a list of values", self.run_it(SMALL, "--axis", "seed=").stderr)
+
     def test_options_are_handed_on_as_they_are(self):
         text = SMALL + ('options = { size = "4M" }\n[[configuration]]\nname = "two"\n'
                         'options = { tracers = 2, no-move = true, new-one = false }\n')
