@@ -22,10 +22,6 @@ namespace {
 constexpr size_t kMaxBatch = 64;
 // A mutator that evicts is held up meanwhile.
 constexpr size_t kBatchHere = 16;
-// Eviction by mutators costs them time that the thread's costs another processor: it must be worth
-// it.
-constexpr uint64_t kGainPercent = 125;
-constexpr uint32_t kTryTheOther = 512;
 constexpr uint64_t kDearestNs = 50'000;
 // Writes queued or in flight. The rest of the slots is for fetches: since only the holder of the
 // lock polls writes, it must never wait for a slot that one of them has.
@@ -85,24 +81,15 @@ void Evictor::Wake() {
   base::FutexWake(wakeups_, 1);
 }
 
-void Evictor::RelieveNow() {
-  const uint64_t here = here_cost_.ns_a_page();
-  const uint64_t thread = thread_cost_.ns_a_page();
-  // Each way is tried now and then, also when the other looks better. Relaxed: only a turn.
-  const uint32_t turn = reliefs_.fetch_add(1, std::memory_order_relaxed);
-  const bool here_is_better = here != 0 && thread != 0 && kGainPercent * here < 100 * thread;
-  const bool try_the_other = turn % kTryTheOther == 0;
-  if (here_is_better != try_the_other && TryEvict()) return;
-  Wake();
-}
-
 bool Evictor::UseWaitNow(uint64_t usual_ns) {
   if (!TryLock()) return false;
   size_t n = 0;
   if (!lost()) {
     // Neighbours leave together at less cost, but what is waited for should not lie there for long.
-    const size_t fit = usual_ns / std::max<uint64_t>(wait_cost_.ns_a_page(), 1);
-    n = EvictBatch(std::clamp<size_t>(fit, 1, std::min(parts_.batch, kBatchHere)), wait_cost_);
+    const uint64_t start = base::NowNs();
+    const size_t fit = usual_ns / std::max<uint64_t>(wait_cost_ns_, 1);
+    n = EvictBatch(std::clamp<size_t>(fit, 1, std::min(parts_.batch, kBatchHere)));
+    NoteWaitCost(base::NowNs() - start, n);
     PollWrites();
     parts_.metrics.in_wait.Add();
   }
@@ -110,12 +97,11 @@ bool Evictor::UseWaitNow(uint64_t usual_ns) {
   return n > 0;
 }
 
-void Evictor::Cost::Note(uint64_t ns, size_t pages) {
+void Evictor::NoteWaitCost(uint64_t ns, size_t pages) {
   if (pages == 0) return;
   // A thread that lost its processor in between says nothing about eviction.
   const uint64_t sample = std::min(ns / pages, kDearestNs);
-  const uint64_t before = ns_a_page();
-  ns_a_page_.store(before == 0 ? sample : (7 * before + sample) / 8, std::memory_order_relaxed);
+  wait_cost_ns_ = wait_cost_ns_ == 0 ? sample : (7 * wait_cost_ns_ + sample) / 8;
 }
 
 void Evictor::ThreadMain() {
@@ -128,7 +114,7 @@ void Evictor::ThreadMain() {
       bool idle = false;
       if (TryLock()) {
         if (parts_.budget.free() < high_ && !lost()) {
-          progress = EvictBatch(parts_.batch, thread_cost_);
+          progress = EvictBatch(parts_.batch);
         }
         progress += PollWrites();
         idle = parts_.budget.free() >= high_ && in_flight_ == 0 && post_head_ == post_tail_;
@@ -150,10 +136,16 @@ void Evictor::ThreadMain() {
   }
 }
 
+void Evictor::GoOn() {
+  if (!TryLock()) return;
+  PollWrites();
+  Unlock();
+}
+
 bool Evictor::TryEvict() {
   if (!TryLock()) return false;
   if (!lost()) {
-    EvictBatch(std::min(parts_.batch, kBatchHere), here_cost_);
+    EvictBatch(std::min(parts_.batch, kBatchHere));
     PollWrites();
     parts_.metrics.by_mutator.Add();
   }
@@ -161,12 +153,11 @@ bool Evictor::TryEvict() {
   return true;
 }
 
-size_t Evictor::EvictBatch(size_t most, Cost& cost) {
+size_t Evictor::EvictBatch(size_t most) {
   const uint64_t start = base::NowNs();
   const size_t queued = post_tail_;
-  const size_t n = EvictBatch(most);
+  const size_t n = EvictVictims(most);
   const uint64_t end = base::NowNs();
-  cost.Note(end - start, n);
   if (n == 0) return 0;
   const auto written = static_cast<uint32_t>(post_tail_ - queued);
   base::Trace(base::Span::kEvict, start, end, n, written);
@@ -175,7 +166,7 @@ size_t Evictor::EvictBatch(size_t most, Cost& cost) {
   return n;
 }
 
-size_t Evictor::EvictBatch(size_t most) {
+size_t Evictor::EvictVictims(size_t most) {
   if (in_flight_ + (post_tail_ - post_head_) + most > kMaxWrites) return 0;
   Victim victims[kMaxBatch];
   const size_t chosen = replacement_->Select(parts_.table, std::span(victims, most));

@@ -1,16 +1,15 @@
 // Evictor: makes local pages far, so that fetches find frames.
 //
-// A thread of its own, woken when free frames fall below a low watermark, evicts in batches up to
-// a high one: choose victims, unmap them into staging slots (one atomic step a page, so that no
-// store is lost), give the frames back, and write the dirty ones while the next batch is chosen.
-// A mutator that finds no frame runs a batch by itself.
+// When free frames fall below a low watermark, the thread that has just taken one evicts a batch
+// (*relief*): it chooses victims, unmaps them into staging slots (one atomic step a page, so that
+// no store is lost), gives the frames back, and posts writes of the dirty ones. A thread that waits
+// for a page has time to give away: it evicts a page or two meanwhile, and on a fabric that takes
+// longer than an eviction there is nothing left to relieve. A thread of the evictor's own, which is
+// woken when a frame was needed and none was free, evicts up to a high watermark.
 //
-// Whose work is cheaper depends on the machine. Unmapping has the TLBs of all other processors
-// flushed that run this process, and where such an interrupt is dear (many virtual machines: 5 to
-// 10 us), a thread of its own makes every page cost two of them. So both ways are timed, and when
-// frames run short the cheaper one is taken (*relief*). A thread that waits for a page has time to
-// give away, whatever it costs: it evicts a page or two meanwhile, and on a fabric that takes
-// longer than an eviction there is nothing left to relieve.
+// That thread is the last resort and not the rule since unmapping has the TLBs of all other
+// processors flushed that run this process. Where such an interrupt is dear (many virtual machines:
+// 5 to 10 us), a second thread that unmaps makes a miss cost twice as much (docs/benchmarks.md).
 //
 // All eviction happens under one lock, on one channel: writes to one page cannot overtake each
 // other, and a page whose write is in flight is not evicted again before it completed. The lock
@@ -61,9 +60,9 @@ class Evictor {
   ~Evictor();  // stops the thread; writes in flight are abandoned
 
   // To be called after frames were taken, with nothing held: sees to it that there will be more.
-  // Wakes the thread, or evicts a few pages here. Async-signal-safe.
+  // Nothing is done if another thread is at it. Async-signal-safe.
   void Relieve() {
-    if (FramesAreShort()) RelieveNow();
+    if (FramesAreShort()) TryEvict();
   }
   // For a thread that waits for a page, as a rule for `usual_ns` from now on: evicts as many as
   // fit, at least one, if frames are short. False: there was nothing to do. Async-signal-safe.
@@ -75,6 +74,8 @@ class Evictor {
     return std::clamp<size_t>(budget.limit() / 32, 4, 256);
   }
 
+  // Sees to the writes in flight, if nobody else does. Async-signal-safe.
+  void GoOn();
   // Runs one batch on the calling thread if nobody else is evicting. False: somebody is.
   bool TryEvict();
 
@@ -101,24 +102,14 @@ class Evictor {
     uint64_t deadline_ns = 0;  // under the lock; 0: not in flight
   };
 
-  // The mean cost of a page of late, for one of the ways. Written under the lock.
-  class Cost {
-   public:
-    void Note(uint64_t ns, size_t pages);
-    uint64_t ns_a_page() const { return ns_a_page_.load(std::memory_order_relaxed); }
-
-   private:
-    std::atomic<uint64_t> ns_a_page_{0};  // relaxed: a statistic
-  };
-
   bool FramesAreShort() const { return parts_.budget.free() < low_; }
-  void RelieveNow();
   bool UseWaitNow(uint64_t usual_ns);
   void StartThread();
   void ThreadMain();
   // The following need the lock.
-  size_t EvictBatch(size_t most, Cost& cost);
   size_t EvictBatch(size_t most);
+  size_t EvictVictims(size_t most);
+  void NoteWaitCost(uint64_t ns, size_t pages);
   void UnmapRun(PageIndex first, SlotRun slots);
   void Leave(PageIndex page, uint32_t slot);
   void QueueWrite(uint32_t slot);
@@ -153,10 +144,8 @@ class Evictor {
   uint64_t next_timeout_check_ns_ = 0;
   uint32_t overdue_checks_ = 0;  // in a row, without a completion in between
 
-  Cost thread_cost_;  // of batches that the thread evicts
-  Cost here_cost_;    // of those that a mutator does
-  Cost wait_cost_;    // of those that it does while it waits
-  std::atomic<uint32_t> reliefs_{0};
+  uint64_t wait_cost_ns_ =
+      0;  // of a page that leaves while somebody waits, of late; under the lock
 
   std::atomic<uint32_t> wakeups_{0};
   std::atomic<bool> asleep_{false};

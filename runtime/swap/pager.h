@@ -88,6 +88,7 @@ class Pager {
   void MakeRangeLocal(PageIndex first, size_t count, Port& port);
   // Pages to be brought in without anybody waiting, and those of them that have come.
   Arrivals& arrivals() { return *arrivals_; }
+  Evictor& evictor() { return *evictor_; }
   // Posts those of a range that need a read, for the application (Purpose::kHint), as far as there
   // is room just now. Pages at and beyond table().used() are left out.
   void FetchRangeEarly(PageIndex first, size_t count);

@@ -121,8 +121,10 @@ class PagerRig {
   void MakeRoom() {
     const Budget& budget = pager_->budget();
     const size_t low = Evictor::LowWatermark(budget);
-    while (budget.free() >= low) Press();
-    EXPECT_TRUE(Eventually([&] { return budget.free() >= 2 * low; }));
+    EXPECT_TRUE(Eventually([&] {
+      pager_->evictor().Wake();
+      return budget.free() >= 2 * low;
+    }));
   }
   // Lands all that is in flight.
   void LandAll() {
