@@ -59,6 +59,15 @@ bool VirtualCollector::IsMarked(uintptr_t reference) {
   return object == nullptr || object->marked_in == cycle_;
 }
 
+size_t VirtualCollector::Unmarked(PageIndex page) {
+  size_t n = 0;
+  for (Granule at = page * kPageGranules; at < (page + 1) * kPageGranules; ++at) {
+    const Object* object = ObjectAt(at);
+    n += object != nullptr && object->marked_in != cycle_;
+  }
+  return n;
+}
+
 double VirtualCollector::Turnover() {
   return static_cast<double>(pager_.metrics().evicted.Value()) /
          static_cast<double>(pager_.budget().limit());

@@ -66,6 +66,7 @@ class VirtualCollector final : private tracer::Surroundings {
   size_t pages() const override { return pager_.table().pages(); }
   tracer::Whereabouts Where(PageIndex page) override;
   bool IsMarked(uintptr_t reference) override;
+  size_t Unmarked(PageIndex page) override;
   double FreeShare() override;
   double Turnover() override;
   tracer::PageStamps& stamps() override { return stamps_; }

@@ -54,6 +54,13 @@ class SideTables {
     __builtin_prefetch(&marks()[GranuleOf(object) >> 6]);
   }
 
+  // Objects that start among the 64 granules from `granule` on, a multiple of 64, and are not
+  // marked.
+  uint64_t Unmarked(size_t granule) const {
+    return __atomic_load_n(&starts()[granule >> 6], __ATOMIC_RELAXED) &
+           ~__atomic_load_n(&marks()[granule >> 6], __ATOMIC_RELAXED);
+  }
+
   // Marks all granules of a range: what is allocated there is born marked.
   void MarkRange(uintptr_t start, uintptr_t end);
 

@@ -1,5 +1,7 @@
 #include "runtime/tracer/heap_surroundings.h"
 
+#include <bit>
+
 namespace tandem::tracer {
 
 size_t HeapSurroundings::TakeAccesses(std::span<uintptr_t> out) {
@@ -16,6 +18,16 @@ size_t HeapSurroundings::TakeAccesses(std::span<uintptr_t> out) {
 
 size_t HeapSurroundings::Fetch(std::span<const swap::PageIndex> pages, swap::Purpose purpose) {
   return space_.pager.arrivals().Post(pages, purpose);
+}
+
+size_t HeapSurroundings::Unmarked(swap::PageIndex page) {
+  constexpr size_t kGranulesPerPage = base::kPageSize / heap::kGranuleBytes;
+  const size_t first = page * kGranulesPerPage;
+  size_t n = 0;
+  for (size_t granule = first; granule < first + kGranulesPerPage; granule += 64) {
+    n += static_cast<size_t>(std::popcount(space_.tables.Unmarked(granule)));
+  }
+  return n;
 }
 
 bool HeapSurroundings::LookAheadPays() {

@@ -35,6 +35,7 @@ class HeapSurroundings final : public Surroundings {
   bool IsMarked(uintptr_t reference) override {
     return space_.tables.IsMarked(heap::HeaderOf(reference));
   }
+  size_t Unmarked(swap::PageIndex page) override;
   double FreeShare() override { return pool_.FreeShare(); }
   double Turnover() override {
     return static_cast<double>(space_.pager.metrics().evicted.Value()) /
@@ -56,6 +57,10 @@ class HeapSurroundings final : public Surroundings {
   }
   size_t Fetch(std::span<const swap::PageIndex> pages, swap::Purpose purpose) override;
   size_t Land() override { return space_.pager.arrivals().Land(); }
+  void Pause(base::Backoff& backoff) override {
+    space_.pager.evictor().GoOn();  // what is being written is on its way until that is done
+    backoff.Pause();
+  }
 
   // Objects that Shade marked.
   uint64_t shaded() const { return shaded_; }

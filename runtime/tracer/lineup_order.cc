@@ -14,7 +14,8 @@ constexpr size_t kMaxInHand = 1024;
 constexpr size_t kMaxWanted = 16;
 // Pops between two looks at what mutators did, while there is other work.
 constexpr uint32_t kFollowEvery = 4;
-// Rounds without any progress, or reads that failed in a row, before a page is waited for.
+// Rounds without any progress, and reads that failed in them, before a page is waited for: some
+// tens of milliseconds, as Pause lasts longer and longer.
 constexpr uint32_t kForceAfter = 256;
 
 }  // namespace
@@ -148,7 +149,7 @@ void LineupOrder::Drain() {
     pause_ = {};
     return;
   }
-  if (in_flight_.empty()) ++setbacks_;
+  ++setbacks_;
   if (setbacks_ > kForceAfter && groups_.occupied_pages() > 0) {
     setbacks_ = 0;
     TakeGroup(groups_.Next(cursor_), kForced, metrics_.forced);
@@ -186,7 +187,15 @@ void LineupOrder::PostReads() {
   const size_t posted = surroundings_.Fetch({batch.data(), n}, swap::Purpose::kTrace);
   in_flight_.insert(in_flight_.end(), batch.begin(),
                     batch.begin() + static_cast<ptrdiff_t>(posted));
-  if (posted < n) cursor_ = batch[posted];
+  if (posted < n) {
+    cursor_ = batch[posted];
+    return;
+  }
+  around_.Judge();
+  for (size_t i = 0; i < n; ++i) {
+    const size_t taken = in_flight_.size() + around_.pending();
+    if (taken < options_.window) around_.Read(batch[i], options_.window - taken);
+  }
 }
 
 void LineupOrder::TakeGroup(swap::PageIndex page, Tag tag, base::Counter& source) {

@@ -13,17 +13,19 @@
 // 3. A mutator's touch of a page makes its group ready. The object that it used is explored a few
 //    hops ahead: children on local pages are traced now, far ones become prefetches.
 // 4. When nothing local is left, groups are drained in address order, with many reads in flight, in
-//    the trace lane, into frames that are the first to leave again.
+//    the trace lane, into frames that are the first to leave again. With room left for more reads,
+//    pages around those are read as well (read_around.h).
 //
 // Until a page has left local memory for the first time, this is `lifo` with a bounded stack.
 //
 // Memory: the stack and the explored are bounded; what is beyond lives in the side bitmaps.
 //
 // Ends: every grey is in the stack, in a group, among the explored or in the tracer's hands. A
-// pass over the groups takes each occupied page once; if its read fails or finds no frame so
-// often that nothing moves, the group is handed out all the same and the tracer waits for the page
-// (`trace.forced`). So each pass empties at least one group, and only unmarked objects, of which
-// there are finitely many, make groups grow.
+// pass over the groups takes each occupied page once; if nothing moves for long, because reads
+// fail, find no frame or do not come back, or a page is being written to a server that is lost, a
+// group is handed out all the same and the tracer waits for its page (`trace.forced`). So each pass
+// empties at least one group, and only unmarked objects, of which there are finitely many, make
+// groups grow.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +35,7 @@
 #include "runtime/base/backoff.h"
 #include "runtime/tracer/order.h"
 #include "runtime/tracer/page_groups.h"
+#include "runtime/tracer/read_around.h"
 
 namespace tandem::tracer {
 
@@ -43,6 +46,8 @@ struct LineupOptions {
   uint64_t window = 32;
   // References on the stack before its older half is grouped.
   uint64_t stack = 32768;
+  // Pages read to either side of one that is needed, at most, while there is room.
+  uint64_t around = 32;
 };
 
 class LineupOrder final : public Order {
@@ -54,7 +59,8 @@ class LineupOrder final : public Order {
       : options_(options),
         surroundings_(surroundings),
         metrics_(metrics),
-        groups_(std::move(groups)) {}
+        groups_(std::move(groups)),
+        around_(options.around, surroundings, metrics) {}
 
   void Push(std::span<const uintptr_t> references, Tag parent) override;
   size_t Pop(std::span<Grey> out) override;
@@ -89,6 +95,7 @@ class LineupOrder final : public Order {
   swap::PageIndex cursor_ = 0;  // where the drain goes on
   uint64_t depth_ = 0;          // hops explored at present
   uint32_t pops_ = 0;
+  ReadAround around_;
   uint32_t setbacks_ = 0;  // since something was last drained
   base::Backoff pause_;
 };

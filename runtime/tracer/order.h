@@ -34,14 +34,18 @@ struct OrderMetrics {
         from_drain(r.GetCounter("trace.from_drain")),
         from_queue(r.GetCounter("trace.from_queue")),
         deferrals(r.GetCounter("trace.deferrals")),
-        forced(r.GetCounter("trace.forced")) {}
+        forced(r.GetCounter("trace.forced")),
+        around_used(r.GetCounter("trace.around_used")),
+        around_unused(r.GetCounter("trace.around_unused")) {}
 
   base::Counter& from_ring;   // popped because a mutator was near
   base::Counter& from_group;  // ... from a page that a mutator had brought in
   base::Counter& from_drain;  // ... from a page that the tracer had read for it
   base::Counter& from_queue;  // ... in their turn
   base::Counter& deferrals;
-  base::Counter& forced;  // references for which the tracer had to wait for a page after all
+  base::Counter& forced;         // references for which the tracer had to wait for a page after all
+  base::Counter& around_used;    // pages read around others, of which something was traced
+  base::Counter& around_unused;  // ... and of which nothing was before they left again
 };
 
 class Order {

@@ -30,6 +30,7 @@ constexpr base::OptionKey<LineupOptions> kLineupKeys[] = {
     {"max_depth", &LineupOptions::max_depth, 0, 64},
     {"window", &LineupOptions::window, 1, 64},
     {"stack", &LineupOptions::stack, 64, 1e9},
+    {"around", &LineupOptions::around, 0, 64},
 };
 
 // `text` is what stands behind an order's name: ",key=value,key=value".

@@ -30,6 +30,8 @@ class Surroundings {
   // Exact when asked, perhaps not any more when used.
   virtual Whereabouts Where(swap::PageIndex page) = 0;
   virtual bool IsMarked(uintptr_t reference) = 0;
+  // How many objects begin on the page that are not marked, whether they can be reached or not.
+  virtual size_t Unmarked(swap::PageIndex page) = 0;
   // What is free of the heap's limit, 0 to 1.
   virtual double FreeShare() = 0;
 

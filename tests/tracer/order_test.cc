@@ -10,6 +10,7 @@
 #include <set>
 #include <vector>
 
+#include "runtime/tracer/read_around.h"
 #include "tests/tracer/paper_surroundings.h"
 
 namespace tandem::tracer {
@@ -322,6 +323,71 @@ TEST_F(OrderTest, LineupWaitsForAPageAfterAllWhenReadsFail) {
   Push(*order, {At(1), At(2)}, 0);
   EXPECT_EQ(TraceAll(*order).size(), 2u);
   EXPECT_EQ(waited_, 2u);
+}
+
+TEST_F(OrderTest, LineupWaitsForAPageAfterAllThatNeverComes) {
+  around_.on_their_way = {1};
+  around_.stuck = true;
+  auto order = Make("lineup");
+  Push(*order, {At(1)}, 0);
+  EXPECT_EQ(TraceAll(*order).size(), 1u);
+  EXPECT_EQ(waited_, 1u);
+}
+
+TEST_F(OrderTest, LineupReadsPagesAroundOneThatItNeedsWhileThereIsRoom) {
+  const std::pair<const char*, ptrdiff_t> expectations[] = {
+      {"lineup", 5}, {"lineup,window=3", 3}, {"lineup,around=0", 1}};
+  for (const auto& [spec, expected] : expectations) {
+    around_.fetched.clear();
+    for (swap::PageIndex page = 10; page < 30; ++page) {
+      around_.far.insert(page);
+      around_.objects.insert(At(page));
+    }
+    around_.objects.erase(At(19));  // nothing is there to be traced
+    around_.marked = {At(21)};
+    auto order = Make(spec);
+    Push(*order, {At(20)}, 0);
+    EXPECT_EQ(TraceAll(*order).size(), 1u);
+    std::vector<swap::PageIndex> read;
+    for (const auto& [page, purpose] : around_.fetched) {
+      read.push_back(page);
+      EXPECT_EQ(purpose, Purpose::kTrace);
+    }
+    const std::vector<swap::PageIndex> all = {20, 22, 18, 23, 17};
+    EXPECT_EQ(read, std::vector(all.begin(), all.begin() + expected)) << spec;
+  }
+}
+
+TEST_F(OrderTest, HowFarPagesAroundAreReadFollowsTheirUse) {
+  ReadAround around(16, around_, metrics_);
+  EXPECT_EQ(around.reach(), 4u);
+  const auto read_on = [&](bool used) {
+    for (swap::PageIndex page = 0; page < 2000; ++page) {
+      around_.far.insert(page);
+      around_.objects.insert(At(page));
+    }
+    around_.marked.clear();
+    for (swap::PageIndex page = 100; page < 2000; page += 40) {
+      around.Read(page, 16);
+      const auto read = around_.on_their_way;
+      EXPECT_LE(read.size(), 16u);
+      (void)around_.Land();
+      for (const swap::PageIndex at : read) {
+        if (used) around_.marked.insert(At(at));
+        around_.far.insert(at);  // and it leaves again
+      }
+      around.Judge();
+      EXPECT_EQ(around.pending(), 0u);
+    }
+  };
+  read_on(true);
+  EXPECT_EQ(around.reach(), 16u);
+  EXPECT_GT(metrics_.around_used.Value(), 0u);
+  EXPECT_EQ(metrics_.around_unused.Value(), 0u);
+  read_on(false);
+  EXPECT_EQ(around.reach(), 1u);
+  read_on(true);
+  EXPECT_EQ(around.reach(), 16u);
 }
 
 TEST_F(OrderTest, LineupGivesAwayOnlyWhatIsNotMarked) {

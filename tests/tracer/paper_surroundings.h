@@ -30,6 +30,11 @@ class PaperSurroundings : public Surroundings {
     return far.contains(page) ? Whereabouts::kFar : Whereabouts::kLocal;
   }
   bool IsMarked(uintptr_t reference) override { return marked.contains(reference); }
+  size_t Unmarked(swap::PageIndex page) override {
+    size_t n = 0;
+    for (const uintptr_t object : objects) n += PageOf(object) == page && !marked.contains(object);
+    return n;
+  }
   double FreeShare() override { return free_share; }
   double Turnover() override { return turnover; }
   PageStamps& stamps() override { return stamps_; }
@@ -51,6 +56,7 @@ class PaperSurroundings : public Surroundings {
   }
   size_t Land() override {
     const size_t n = on_their_way.size();
+    if (stuck) return 0;
     if (fail_reads) far.insert(on_their_way.begin(), on_their_way.end());
     on_their_way.clear();
     return fail_reads ? 0 : n;
@@ -64,6 +70,8 @@ class PaperSurroundings : public Surroundings {
   double turnover = 0;
   bool look_ahead_pays = true;
   bool fail_reads = false;
+  bool stuck = false;           // nothing arrives
+  std::set<uintptr_t> objects;  // that Unmarked shall know of
   size_t frames = 1000;
 
  private:
