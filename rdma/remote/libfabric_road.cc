@@ -137,26 +137,31 @@ class MessageRoad final : public LibfabricRoad {
   }
 
   void Serve(int wait_ms) override {
+    // libfabric 1.17 leaves the descriptor ready for good when a connection goes away in the middle
+    // of being made. Then events are looked for in turns of a few milliseconds.
+    const bool events_stuck = empty_wakeups_ > kMaxEmptyWakeups;
+    waits_[1].fd = events_stuck ? -1 : events_descriptor_;
+    // Looked at before it is taken: libfabric does not tell whether it has served anything.
+    const bool came = wait_ms != 0 && poll(waits_.data(), waits_.size(), 0) > 0;
     for (LibfabricSession* session : sessions_) Drain(*session->queue_);
     const bool heard = ReadEvents();
     if (wait_ms == 0) return;
-    // libfabric 1.17 leaves the descriptor ready for good when a connection goes away in the middle
-    // of being made. Then events are looked for in turns of a few milliseconds.
-    if (heard) empty_wakeups_ = 0;
-    waits_[1].fd = events_stuck() ? -1 : events_descriptor_;
-    if (events_stuck()) wait_ms = std::min(wait_ms, 2);
+    if (heard) {
+      empty_wakeups_ = 0;
+    } else if (came && !events_stuck && waits_[1].revents != 0) {
+      ++empty_wakeups_;
+    }
     // The next request often follows at once, and a wake-up costs more than all else: look some
     // more before going to sleep.
-    if (poll(waits_.data(), waits_.size(), 0) > 0) {
+    if (came) {
+      uint64_t times = 0;
+      if (waits_[0].revents != 0) (void)!read(waits_[0].fd, &times, sizeof times);
       active_until_ns_ = base::NowNs() + kLingerNs;
     } else if (base::NowNs() < active_until_ns_) {
       sched_yield();
     } else if (fi_trywait(fabric_.get(), fids_.data(), static_cast<int>(fids_.size())) == 0) {
-      (void)poll(waits_.data(), waits_.size(), wait_ms);
+      (void)poll(waits_.data(), waits_.size(), events_stuck ? std::min(wait_ms, 2) : wait_ms);
     }
-    if (!events_stuck() && waits_[1].revents != 0) ++empty_wakeups_;
-    uint64_t times = 0;
-    if (waits_[0].revents != 0) (void)!read(waits_[0].fd, &times, sizeof times);
   }
 
   void Wake() override {
@@ -186,8 +191,6 @@ class MessageRoad final : public LibfabricRoad {
       if (fi_control(fid, FI_GETWAIT, &descriptor) == 0) waits_.push_back({descriptor, POLLIN, 0});
     }
   }
-
-  bool events_stuck() const { return empty_wakeups_ > kMaxEmptyWakeups; }
 
   // False if there were none.
   bool ReadEvents() {

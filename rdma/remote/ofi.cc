@@ -8,6 +8,8 @@
 #include <mutex>
 #include <type_traits>
 
+#include "rdma/remote/lock_rescue.h"
+
 namespace tandem::rdma {
 
 namespace {
@@ -28,6 +30,8 @@ void Load() {
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(library, name));
     if (function == nullptr) g_load_error = fmt::format("libfabric has no function {}", name);
   };
+  // Without it all works but this: what waits for a lock of a dead process waits for good.
+  (void)RescueLocksOf(library);
   find(g_ofi.getinfo, "fi_getinfo");
   find(g_ofi.freeinfo, "fi_freeinfo");
   find(g_ofi.dupinfo, "fi_dupinfo");

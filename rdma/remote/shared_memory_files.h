@@ -20,4 +20,9 @@ std::string SharedMemoryName(std::string_view address);
 // see each other (containers that share the folder, but not the processes) it must not be called.
 size_t RemoveStaleSharedMemory(const std::string& folder = kSharedMemoryFolder);
 
+// Whether `address` lies in such a file that this process has mapped, and a process that uses it is
+// no more: the file's own, or, if that is this process, that of any other file that it has mapped.
+// Async-signal-safe.
+bool IsSharedWithTheDead(const void* address);
+
 }  // namespace tandem::rdma

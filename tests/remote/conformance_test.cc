@@ -1,5 +1,6 @@
 // What every fabric does, with the far side in another process.
 #include <string>
+#include <string_view>
 
 #include "tests/rdma/fabric_conformance.h"
 #include "tests/remote/server_process.h"
@@ -7,6 +8,8 @@
 namespace tandem::rdma {
 
 std::string UrlOf(const std::string& name) {
+  constexpr std::string_view kSealed = "sealed ";
+  if (name.starts_with(kSealed)) return "sealed:" + UrlOf(name.substr(kSealed.size()));
   if (name == "tcp") {
     static const ServerProcess server = ServerProcess::Tcp();
     return server.url();
@@ -33,10 +36,12 @@ std::string UrlOf(const std::string& name) {
 
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(Tcp, FabricConformance, testing::Values("tcp", "two servers"));
-INSTANTIATE_TEST_SUITE_P(Shm, FabricConformance, testing::Values("shm"));
+INSTANTIATE_TEST_SUITE_P(Tcp, FabricConformance,
+                         testing::Values("tcp", "two servers", "sealed tcp", "sealed two servers"));
+INSTANTIATE_TEST_SUITE_P(Shm, FabricConformance, testing::Values("shm", "sealed shm"));
 INSTANTIATE_TEST_SUITE_P(Verbs, FabricConformance,
-                         testing::ValuesIn(OnDevice({"verbs", "two verbs servers"})));
+                         testing::ValuesIn(OnDevice({"verbs", "two verbs servers",
+                                                     "sealed verbs"})));
 INSTANTIATE_TEST_SUITE_P(OfiVerbs, FabricConformance, testing::ValuesIn(OnDevice({"verbs-ofi"})));
 
 }  // namespace

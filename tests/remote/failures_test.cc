@@ -314,9 +314,6 @@ class Survivor {
 };
 
 TEST_P(Failures, LocalPagesLiveOnWhileTheServerIsStoppedKilledAndStartedAgain) {
-  if (std::string(GetParam()) == "shm") {
-    GTEST_SKIP() << "a server that is killed under load may hold libfabric's lock: docs/fabrics.md";
-  }
   const uint64_t seed = TestSeed();
   const std::string address = server_->address();
   PagerRig rig(Rig(20));

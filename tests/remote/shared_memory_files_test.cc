@@ -1,13 +1,25 @@
 #include "rdma/remote/shared_memory_files.h"
 
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
+
+#include "rdma/remote/lock_rescue.h"
+#include "rdma/remote/ofi.h"
 
 namespace tandem::rdma {
 namespace {
@@ -44,6 +56,113 @@ TEST(SharedMemoryFiles, OnlyThoseOfDeadProcessesOfThisUserAreRemoved) {
   EXPECT_EQ(RemoveStaleSharedMemory(folder), 0u);
   fs::remove_all(folder);
   EXPECT_EQ(RemoveStaleSharedMemory(folder), 0u);  // no such folder
+}
+
+// A file as an endpoint of the process would have it, mapped here.
+class MappedFile {
+ public:
+  explicit MappedFile(pid_t process)
+      : path_(fs::path(kSharedMemoryFolder) /
+              (std::to_string(process) + ":" + std::to_string(getuid()) + ":987654")) {
+    const int file = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    EXPECT_EQ(ftruncate(file, kBytes), 0);
+    start_ = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    EXPECT_NE(start_, MAP_FAILED);
+    close(file);
+  }
+  ~MappedFile() {
+    munmap(start_, kBytes);
+    fs::remove(path_);
+  }
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  // A lock somewhere in it.
+  pthread_spinlock_t* lock() const { return static_cast<pthread_spinlock_t*>(start_) + 100; }
+  void Unlink() const { fs::remove(path_); }
+
+ private:
+  static constexpr size_t kBytes = 4096;
+  const fs::path path_;
+  void* start_ = nullptr;
+};
+
+// A process that does `body` and waits to be ended.
+template <typename Body>
+pid_t Start(const Body& body) {
+  int ends[2];
+  EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    body();
+    (void)!write(ends[1], "x", 1);
+    for (;;) pause();
+  }
+  char done = 0;
+  close(ends[1]);
+  EXPECT_EQ(read(ends[0], &done, 1), 1);
+  close(ends[0]);
+  return child;
+}
+
+void End(pid_t process) {
+  kill(process, SIGKILL);
+  EXPECT_EQ(waitpid(process, nullptr, 0), process);
+}
+
+TEST(SharedMemoryFiles, MemoryIsSharedWithTheDeadOnceItsProcessHasEnded) {
+  const pid_t other = Start([] {});
+  const MappedFile theirs(other);
+  const MappedFile ours(getpid());
+  int elsewhere = 0;
+  for (const volatile void* place : {theirs.lock(), ours.lock()}) {
+    EXPECT_FALSE(IsSharedWithTheDead(const_cast<const void*>(place)));
+  }
+  kill(other, SIGKILL);
+  siginfo_t info{};  // ended, and not waited for yet
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(other), &info, WEXITED | WNOWAIT), 0);
+  for (const bool waited_for : {false, true}) {
+    if (waited_for) End(other);
+    for (const volatile void* place : {theirs.lock(), ours.lock()}) {
+      EXPECT_TRUE(IsSharedWithTheDead(const_cast<const void*>(place))) << waited_for;
+    }
+    EXPECT_FALSE(IsSharedWithTheDead(&elsewhere));
+  }
+  theirs.Unlink();
+  EXPECT_TRUE(IsSharedWithTheDead(const_cast<const int*>(theirs.lock())));
+}
+
+TEST(LockRescue, WaitsForWhoLivesAndNotForWhoIsDead) {
+  const MappedFile ours(getpid());
+  pthread_spinlock_t* const lock = ours.lock();
+  pthread_spin_init(lock, PTHREAD_PROCESS_SHARED);
+  EXPECT_EQ(SpinLockOrRescue(lock), 0);
+  pthread_spin_unlock(lock);
+  const pid_t other = Start([lock] { pthread_spin_lock(lock); });
+  const MappedFile theirs(other);
+  std::atomic<bool> got{false};
+  std::thread waiting([&] {
+    EXPECT_EQ(SpinLockOrRescue(lock), 0);
+    got = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_FALSE(got);  // its holder lives
+  End(other);
+  waiting.join();
+  pthread_spin_unlock(lock);
+  EXPECT_EQ(pthread_spin_trylock(lock), 0);
+}
+
+TEST(LockRescue, LibfabricWaitsSo) {
+  ASSERT_TRUE(GetInfo(Provider::kShm, nullptr, nullptr, 0).ok());
+  void* const libfabric = dlopen("libfabric.so.1", RTLD_NOW | RTLD_NOLOAD);
+  ASSERT_NE(libfabric, nullptr);
+  EXPECT_TRUE(RescueLocksOf(libfabric));
+  dlclose(libfabric);
+  void* const other = dlopen("libm.so.6", RTLD_NOW);  // has no spin locks
+  ASSERT_NE(other, nullptr);
+  EXPECT_FALSE(RescueLocksOf(other));
 }
 
 }  // namespace

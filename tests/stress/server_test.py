@@ -8,6 +8,7 @@ In each round a heap runs on the server, which is
     paused   stopped and continued several times: nothing is lost, and the heap ends in peace
     killed   killed: the heap ends with a lost page, and with nothing else
     empty    killed, and started again with empty memory: the same, and the next heap can use it
+    left     in peace, but heaps are killed: the next one can use it
 
 No round hangs, and no heap ever reads anything but what it has written. When the server is stopped
 and killed is drawn from the seed, which is printed.
@@ -23,8 +24,7 @@ import time
 
 EXIT_LOST = 3
 ENDS_WITHIN_S = 120  # sanitizers and busy machines included
-# Over shm, a heap that has much under way does hang when its server is killed (docs/fabrics.md).
-ROUNDS = {"tcp": ("paused", "killed", "empty"), "shm": ("paused",)}
+ROUNDS = ("paused", "killed", "empty", "left")
 
 
 class Server:
@@ -69,26 +69,43 @@ def pause(server, lot):
         server.signal(signal.SIGCONT)
 
 
-def run_round(kind, stress_test, server, seed):
-    """What went wrong; None if nothing did."""
-    lot = random.Random(seed)
-    # A heap of a few times its local memory, so that much of it is far at any time. Paused, the
-    # server never is silent for twenty time-outs; killed, nobody waits for long.
-    seconds, timeout_ms = (3, 500) if kind == "paused" else (ENDS_WITHIN_S, 20)
-    if server.process is None:
-        server.start()
-    stress = subprocess.Popen(
+def start_heap(stress_test, server, lot, seed, seconds, timeout_ms):
+    """A heap of a few times its local memory, so that much of it is far at any time."""
+    heap = subprocess.Popen(
         [stress_test, "--seconds", str(seconds), "--seed", str(seed), "--heap", "24M", "--local",
          "1M", "--mutators", "3", "--survive-loss", "yes", "--road", lot.choice(("move", "copy")),
          "--order", lot.choice(("lifo", "memliner", "lineup")), "--prefetcher",
          lot.choice(("none", "readahead", "leap")), "--fabric",
          f"{server.url},timeout_ms={timeout_ms}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    heap.stdout.readline()  # its seed: it begins now
+    return heap
+
+
+def kill_heaps(stress_test, server, lot, seed):
+    for _ in range(3):
+        heap = start_heap(stress_test, server, lot, seed, ENDS_WITHIN_S, 500)
+        time.sleep(lot.uniform(0.1, 0.6))
+        heap.kill()
+        heap.communicate()
+
+
+def run_round(kind, stress_test, server, seed):
+    """What went wrong; None if nothing did."""
+    lot = random.Random(seed)
+    # Paused, the server never is silent for twenty time-outs; killed, nobody waits for long.
+    lives = kind in ("paused", "left")
+    seconds, timeout_ms = (3, 500) if lives else (ENDS_WITHIN_S, 20)
+    if server.process is None:
+        server.start()
+    if kind == "left":
+        kill_heaps(stress_test, server, lot, seed)
+    stress = start_heap(stress_test, server, lot, seed, seconds, timeout_ms)
     try:
-        stress.stdout.readline()  # its seed: it begins now
         time.sleep(lot.uniform(0.0, 1.0))
-        pause(server, lot)
-        if kind != "paused":
+        if kind != "left":
+            pause(server, lot)
+        if not lives:
             server.kill()
         if kind == "empty":
             time.sleep(lot.choice((0, 0.2, 0.6)))
@@ -101,11 +118,11 @@ def run_round(kind, stress_test, server, seed):
             stress.kill()
             said, _ = stress.communicate()
             print(said, end="")
-    wanted = (0, "stress: ok") if kind == "paused" else (EXIT_LOST, "stress: lost: ")
+    wanted = (0, "stress: ok") if lives else (EXIT_LOST, "stress: lost: ")
     # Killed while the heap was being made, the server is missed there.
-    unmade = kind != "paused" and stress.returncode == 2 and "memory server" in said
+    unmade = not lives and stress.returncode == 2 and "memory server" in said
     if unmade or (stress.returncode == wanted[0] and wanted[1] in said and
-                  (kind == "paused" or server.address in said)):
+                  (lives or server.address in said)):
         return None
     return f"the heap ended with {stress.returncode} and said:\n{said}"
 
@@ -123,10 +140,9 @@ def main():
         seed = int(os.environ.get("TANDEM_TEST_SEED", random.randrange(1 << 32)))
     print(f"seed: --seed {seed} (or TANDEM_TEST_SEED in the environment)")
     server = Server(options.tandem, options.fabric)
-    rounds = ROUNDS[options.fabric]
     try:
-        for number in range(len(rounds) if options.rounds is None else options.rounds):
-            kind = rounds[number % len(rounds)]
+        for number in range(len(ROUNDS) if options.rounds is None else options.rounds):
+            kind = ROUNDS[number % len(ROUNDS)]
             print(f"round {number}: {kind}", flush=True)
             problem = run_round(kind, options.stress_test, server, seed + number)
             if problem is not None:
