@@ -149,8 +149,12 @@ class Values {
   size_t at_;
 };
 
+inline uint32_t PartitionOfHash(uint64_t hash, uint32_t reducers) {
+  return static_cast<uint32_t>(hash >> 32) % reducers;
+}
+
 inline uint32_t PartitionByHash(std::string_view key, uint32_t reducers) {
-  return static_cast<uint32_t>(HashBytes(key) >> 32) % reducers;
+  return PartitionOfHash(HashBytes(key), reducers);
 }
 
 struct Job {

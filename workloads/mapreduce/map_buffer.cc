@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 #include <stdexcept>
 
 namespace tandem::workloads::mapreduce {
@@ -23,6 +22,11 @@ Array<T>* Doubled(Context& context, Array<T>* old) {
   return grown;
 }
 
+bool IsByHash(const std::function<uint32_t(std::string_view, uint32_t)>& partition) {
+  const auto* const function = partition.target<uint32_t (*)(std::string_view, uint32_t)>();
+  return function != nullptr && *function == &PartitionByHash;
+}
+
 }  // namespace
 
 MapBuffer::MapBuffer(Context& context, const Job& job, Shuffle* shuffle, size_t first_slot)
@@ -30,6 +34,7 @@ MapBuffer::MapBuffer(Context& context, const Job& job, Shuffle* shuffle, size_t 
       job_(job),
       shuffle_(shuffle),
       first_slot_(first_slot),
+      by_hash_(IsByHash(job.partition)),
       staged_values_(context.MakeArray<Member<AnyValue>>(64)),
       pairs_(context.MakeArray<Member<Pair>>(kFirstPairs)) {
   if (job.combine) table_.resize(kFirstBuckets);
@@ -37,7 +42,10 @@ MapBuffer::MapBuffer(Context& context, const Job& job, Shuffle* shuffle, size_t 
 
 void MapBuffer::Stage(std::string_view key, AnyValue* value, uint64_t value_bytes) {
   if (key.size() > Text::kMaxLength) throw std::length_error("a key of more than 4 GiB");
-  const uint32_t partition = job_.partition(key, job_.reducers);
+  // The usual partition takes the hash that the table needs as well.
+  const uint64_t hash = HashBytes(key);
+  const uint32_t partition =
+      by_hash_ ? PartitionOfHash(hash, job_.reducers) : job_.partition(key, job_.reducers);
   if (partition >= job_.reducers) {
     throw std::out_of_range(
         fmt::format("partition {} of a key; there are {}", partition, job_.reducers));
@@ -46,7 +54,8 @@ void MapBuffer::Stage(std::string_view key, AnyValue* value, uint64_t value_byte
     staged_values_ = Doubled(context_, staged_values_);
   }
   (*staged_values_)[staged_.size()] = value;
-  staged_.push_back({staged_keys_.size(), key.size(), value_bytes, partition});
+  staged_.push_back(
+      {staged_keys_.size(), key.size(), value_bytes, partition, static_cast<uint32_t>(hash)});
   staged_keys_.append(key);
 }
 
@@ -70,10 +79,9 @@ void MapBuffer::Drop() {
 
 void MapBuffer::Add(std::string_view key, AnyValue* value, const Staged& staged) {
   Bucket* bucket = nullptr;
-  const auto hash = static_cast<uint32_t>(HashBytes(key));
   if (job_.combine) {
     if (2 * entries_.size() >= table_.size()) GrowTable();
-    bucket = &Find(key, hash);
+    bucket = &Find(key, staged.hash);
     if (bucket->position_plus_1 != 0 && Combine(key, value, *bucket)) return;
   }
   if (entries_.size() == pairs_->length()) pairs_ = Doubled(context_, pairs_);
@@ -83,7 +91,7 @@ void MapBuffer::Add(std::string_view key, AnyValue* value, const Staged& staged)
   bytes_ += bytes;
   entries_.push_back({StampOf(key), staged.partition, bytes});
   if (bucket != nullptr && bucket->position_plus_1 == 0) {
-    *bucket = {hash, static_cast<uint32_t>(entries_.size())};
+    *bucket = {staged.hash, static_cast<uint32_t>(entries_.size())};
   }
 }
 
@@ -124,32 +132,39 @@ void MapBuffer::Spill() {
   if (entries_.empty()) return;
   ++spills_;
   // Positions, which are native, are sorted rather than references: a reference may only be where
-  // the collector finds it.
-  std::vector<uint32_t> order(entries_.size());
-  std::iota(order.begin(), order.end(), 0);
+  // the collector finds it. What mostly tells them apart lies beside them.
+  struct Place {
+    uint64_t prefix;
+    uint32_t partition;
+    uint32_t position;
+  };
+  std::vector<Place> order(entries_.size());
+  for (uint32_t i = 0; i < order.size(); ++i) {
+    order[i] = {entries_[i].stamp.prefix, entries_[i].partition, i};
+  }
   uint32_t compared = 0;
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    const Entry& x = entries_[a];
-    const Entry& y = entries_[b];
-    if (x.partition != y.partition) return x.partition < y.partition;
+  std::sort(order.begin(), order.end(), [&](const Place& a, const Place& b) {
+    if (a.partition != b.partition) return a.partition < b.partition;
+    if (a.prefix != b.prefix) return a.prefix < b.prefix;
     if (++compared % 4096 == 0) context_.mutator().Safepoint();
-    const int by_key = Compare(x.stamp, y.stamp, [&] {
-      return (*pairs_)[a]->key->view().compare((*pairs_)[b]->key->view());
+    const int by_key = Compare(entries_[a.position].stamp, entries_[b.position].stamp, [&] {
+      return (*pairs_)[a.position]->key->view().compare((*pairs_)[b.position]->key->view());
     });
-    return by_key != 0 ? by_key < 0 : a < b;
+    return by_key != 0 ? by_key < 0 : a.position < b.position;
   });
+  context_.mutator().Safepoint();
   for (size_t begin = 0; begin < order.size();) {
-    const uint32_t partition = entries_[order[begin]].partition;
+    const uint32_t partition = order[begin].partition;
     size_t end = begin;
     uint64_t bytes = 0;
-    for (; end < order.size() && entries_[order[end]].partition == partition; ++end) {
-      bytes += entries_[order[end]].bytes;
+    for (; end < order.size() && order[end].partition == partition; ++end) {
+      bytes += entries_[order[end].position].bytes;
     }
     Pairs* sorted = context_.MakeArray<Member<Pair>>(end - begin);
     KeyStamps* stamps = context_.MakeArray<KeyStamp>(end - begin);
     for (size_t i = begin; i < end; ++i) {
-      (*sorted)[i - begin] = (*pairs_)[order[i]];
-      (*stamps)[i - begin] = entries_[order[i]].stamp;
+      (*sorted)[i - begin] = (*pairs_)[order[i].position];
+      (*stamps)[i - begin] = entries_[order[i].position].stamp;
     }
     Append(context_.Make<Run>(sorted, stamps, bytes), first_slot_ + partition);
     begin = end;

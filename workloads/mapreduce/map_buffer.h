@@ -43,6 +43,7 @@ class MapBuffer {
     size_t key_length;
     uint64_t value_bytes;
     uint32_t partition;
+    uint32_t hash;
   };
   // Of the pair with the same position.
   struct Entry {
@@ -65,6 +66,7 @@ class MapBuffer {
   const Job& job_;
   Shuffle* const shuffle_;
   const size_t first_slot_;
+  const bool by_hash_;  // the partition is PartitionByHash
 
   std::string staged_keys_;
   std::vector<Staged> staged_;

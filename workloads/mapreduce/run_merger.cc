@@ -13,8 +13,10 @@ constexpr size_t kLongKey = 512;
 
 RunMerger::RunMerger(Context& context, Runs* runs) : context_(context), runs_(runs) {
   for (size_t i = 0; i < runs->length(); ++i) {
-    if ((*runs)[i]->pairs->length() != 0) Push({{}, static_cast<uint32_t>(i), 0});
+    if ((*runs)[i]->pairs->length() == 0) continue;
+    cursors_.push_back({(*(*runs)[i]->stamps)[0], static_cast<uint32_t>(i), 0});
   }
+  for (size_t i = cursors_.size() / 2; i > 0; --i) SiftDown(i - 1);
 }
 
 Text* RunMerger::KeyAt(const Cursor& cursor) const {
@@ -30,11 +32,14 @@ bool RunMerger::IsLater(const Cursor& a, const Cursor& b) const {
   return by_key != 0 ? by_key > 0 : a.run > b.run;
 }
 
-void RunMerger::Push(Cursor cursor) {
-  cursor.stamp = (*(*runs_)[cursor.run]->stamps)[cursor.at];
-  cursors_.push_back(cursor);
-  std::push_heap(cursors_.begin(), cursors_.end(),
-                 [this](const Cursor& a, const Cursor& b) { return IsLater(a, b); });
+void RunMerger::SiftDown(size_t hole) {
+  const Cursor moving = cursors_[hole];
+  for (size_t child; (child = 2 * hole + 1) < cursors_.size(); hole = child) {
+    if (child + 1 < cursors_.size() && IsLater(cursors_[child], cursors_[child + 1])) ++child;
+    if (!IsLater(moving, cursors_[child])) break;
+    cursors_[hole] = cursors_[child];
+  }
+  cursors_[hole] = moving;
 }
 
 bool RunMerger::NextKey() {
@@ -46,10 +51,7 @@ bool RunMerger::NextKey() {
   const Cursor first = cursors_.front();
   key_ = KeyAt(first);
   while (!cursors_.empty() && CompareKeys(cursors_.front(), first) == 0) {
-    std::pop_heap(cursors_.begin(), cursors_.end(),
-                  [this](const Cursor& a, const Cursor& b) { return IsLater(a, b); });
-    Cursor cursor = cursors_.back();
-    cursors_.pop_back();
+    Cursor& cursor = cursors_.front();
     Run& run = *(*runs_)[cursor.run];
     KeyStamps& stamps = *run.stamps;
     const size_t begin = cursor.at;
@@ -59,11 +61,12 @@ bool RunMerger::NextKey() {
       if (cursor.at % 1024 == 0) context_.mutator().Safepoint();
     }
     extents_.push_back({run.pairs, begin, cursor.at});
-    if (cursor.at < stamps.length()) {
-      Push(cursor);
-    } else {
+    if (cursor.at == stamps.length()) {
       through_.push_back(cursor.run);
+      cursor = cursors_.back();
+      cursors_.pop_back();
     }
+    if (!cursors_.empty()) SiftDown(0);
   }
   return true;
 }

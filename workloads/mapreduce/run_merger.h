@@ -35,7 +35,8 @@ class RunMerger {
   Text* KeyAt(const Cursor& cursor) const;
   int CompareKeys(const Cursor& a, const Cursor& b) const;
   bool IsLater(const Cursor& a, const Cursor& b) const;
-  void Push(Cursor cursor);
+  // Restores the heap below a place whose cursor may be later than it should be there.
+  void SiftDown(size_t hole);
 
   Context& context_;
   Runs* const runs_;

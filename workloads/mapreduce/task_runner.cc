@@ -169,6 +169,7 @@ void RunReduce(Mutator& mutator, const JobState& state, TaskReport& report) {
     while (runs->length() > at_once) runs = MergePass(context, runs, at_once);
   }
   RunMerger merger(context, runs);
+  uint64_t keys = 0;
   while (merger.NextKey()) {
     std::string error = Attempt(
         context, state.job.attempts,
@@ -179,12 +180,14 @@ void RunReduce(Mutator& mutator, const JobState& state, TaskReport& report) {
         [&] { context.Drop(); });
     if (error.empty()) {
       context.Keep();
-      context.Count("reduce.keys");
       context.KeepCounts();
+      ++keys;
     } else {
       Skip(context, report, "reduce.skipped", NameOfKey(merger.key()->view()), std::move(error));
     }
   }
+  context.Count("reduce.keys", keys);
+  context.KeepCounts();
   (*state.outputs)[report.task.task] = context.Finish();
   report.counters = std::move(context.counters());
 }
