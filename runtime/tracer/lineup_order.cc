@@ -1,6 +1,7 @@
 #include "runtime/tracer/lineup_order.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tandem::tracer {
 namespace {
@@ -12,8 +13,8 @@ constexpr size_t kMaxReady = 4096;
 constexpr size_t kMaxInHand = 1024;
 // How many far pages are named before they are asked for.
 constexpr size_t kMaxWanted = 16;
-// Pops between two looks at what mutators did, while there is other work.
-constexpr uint32_t kFollowEvery = 4;
+// References popped between two looks at what mutators did, while there is other work.
+constexpr size_t kFollowEvery = 64;
 // Rounds without any progress, and reads that failed in them, before a page is waited for: some
 // tens of milliseconds, as Pause lasts longer and longer.
 constexpr uint32_t kForceAfter = 256;
@@ -59,7 +60,17 @@ size_t LineupOrder::Pop(std::span<Grey> out) {
     surroundings_.Fetch(wanted_, swap::Purpose::kLookAhead);
     wanted_.clear();
   }
-  if (!busy || ++pops_ % kFollowEvery == 0) FollowMutators();
+  if (!busy || popped_ >= kFollowEvery) {
+    FollowMutators();
+    metrics_.from_queue.Add(std::exchange(from_queue_, 0));
+    popped_ = 0;
+  }
+  const size_t n = TakeNext(out);
+  popped_ += n;
+  return n;
+}
+
+size_t LineupOrder::TakeNext(std::span<Grey> out) {
   size_t n = 0;
   for (; n < out.size() && !explored_.empty(); explored_.pop_back()) out[n++] = explored_.back();
   if (n > 0) {
@@ -73,7 +84,7 @@ size_t LineupOrder::Pop(std::span<Grey> out) {
     return n;
   }
   for (; n < out.size() && !stack_.empty(); stack_.pop_back()) out[n++] = Grey(stack_.back());
-  metrics_.from_queue.Add(n);
+  from_queue_ += n;
   return n;
 }
 

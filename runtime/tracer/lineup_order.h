@@ -76,6 +76,7 @@ class LineupOrder final : public Order {
  private:
   bool NothingIsFar() const { return surroundings_.Turnover() == 0; }
   void Spill();
+  size_t TakeNext(std::span<Grey> out);
   void FollowMutators();
   void TakeReady();
   void Drain();
@@ -94,7 +95,8 @@ class LineupOrder final : public Order {
   std::vector<swap::PageIndex> in_flight_;
   swap::PageIndex cursor_ = 0;  // where the drain goes on
   uint64_t depth_ = 0;          // hops explored at present
-  uint32_t pops_ = 0;
+  size_t popped_ = 0;           // since mutators were last followed
+  uint64_t from_queue_ = 0;     // of these, and not counted yet: a chain is popped one by one
   ReadAround around_;
   uint32_t setbacks_ = 0;  // since something was last drained
   base::Backoff pause_;
