@@ -17,8 +17,10 @@ namespace tandem::rdma {
 
 namespace {
 
-// Longer than a holder that lives needs, so that nobody looks in vain; shorter than any time-out.
+// Mostly longer than a holder that lives needs, so that few look in vain.
 constexpr uint64_t kLookEveryNs = 10'000'000;
+// Longer than one that lives needs on the busiest machine.
+constexpr uint64_t kPatienceNs = 1'000'000'000;
 constexpr int kTriesATurn = 256;
 
 // Where the library keeps the address of the imported function; null if it does not import it.
@@ -92,16 +94,20 @@ bool RescueLocksOf(void* library) {
 int SpinLockOrRescue(pthread_spinlock_t* lock) noexcept {
   if (pthread_spin_trylock(lock) == 0) [[likely]]
     return 0;
-  uint64_t next_look_ns = base::NowNs() + kLookEveryNs;
+  const uint64_t start_ns = base::NowNs();
+  uint64_t next_look_ns = start_ns + kLookEveryNs;
   for (;;) {
     for (int i = 0; i < kTriesATurn; ++i) {
       if (pthread_spin_trylock(lock) == 0) return 0;
       for (int pauses = 0; pauses < 4; ++pauses) base::CpuRelax();
     }
     sched_yield();  // the holder may wait for this very processor
-    if (base::NowNs() < next_look_ns) continue;
-    if (IsSharedWithTheDead(const_cast<const int*>(lock))) return 0;
-    next_look_ns = base::NowNs() + kLookEveryNs;
+    const uint64_t now_ns = base::NowNs();
+    if (now_ns < next_look_ns) continue;
+    next_look_ns = now_ns + kLookEveryNs;
+    const Sharers sharers = SharersOf(const_cast<const int*>(lock));
+    if (sharers == Sharers::kOwnerDead) return 0;
+    if (sharers == Sharers::kSomebodyDead && now_ns - start_ns > kPatienceNs) return 0;
   }
 }
 

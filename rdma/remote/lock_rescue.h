@@ -7,9 +7,12 @@
 // through libfabric with a process that is no more. If so it returns as if it had got the lock.
 //
 // Nobody else can have it by then: each connection of a channel has endpoints of its own
-// (libfabric_road.cc), so a lock has two users, the thread that posts and the one that serves, and
-// one of them is dead. What that one left half done is a request that is never seen, or one that is
-// never answered: time-outs and a new connection are the way out of both.
+// (libfabric_road.cc), so a lock has two users, the thread that posts and the one that serves. If
+// it lies in the other's memory, and the other is dead, that is all. If it lies in this process'
+// own, which of those that it shares memory with is the other user is not known here; if any of
+// them is dead, and the lock was waited for so long that a holder that lives would have given it
+// back, it is taken for dead. What the dead one left half done is a request that is never seen, or
+// one that is never answered: time-outs and a new connection are the way out of both.
 #pragma once
 
 #include <pthread.h>

@@ -110,7 +110,7 @@ size_t RemoveStaleSharedMemory(const std::string& folder) {
   return removed;
 }
 
-bool IsSharedWithTheDead(const void* address) {
+Sharers SharersOf(const void* address) {
   const auto wanted = reinterpret_cast<uintptr_t>(address);
   bool is_ours = false;
   bool owner_died = false;
@@ -134,7 +134,8 @@ bool IsSharedWithTheDead(const void* address) {
     is_ours = parts.process == static_cast<uint64_t>(getpid());
     owner_died = died;
   });
-  return is_ours ? anybody_died : owner_died;
+  if (owner_died) return Sharers::kOwnerDead;
+  return is_ours && anybody_died ? Sharers::kSomebodyDead : Sharers::kAlive;
 }
 
 }  // namespace tandem::rdma

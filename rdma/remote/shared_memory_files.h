@@ -20,9 +20,11 @@ std::string SharedMemoryName(std::string_view address);
 // see each other (containers that share the folder, but not the processes) it must not be called.
 size_t RemoveStaleSharedMemory(const std::string& folder = kSharedMemoryFolder);
 
-// Whether `address` lies in such a file that this process has mapped, and a process that uses it is
-// no more: the file's own, or, if that is this process, that of any other file that it has mapped.
-// Async-signal-safe.
-bool IsSharedWithTheDead(const void* address);
+// What is known of the processes that share the memory at `address` through such a file with this
+// one: all live, as far as can be told, or it is in no such file; the file's own process is no
+// more; or the file is this process' own, and that of some other file that it has mapped is no
+// more. Async-signal-safe.
+enum class Sharers { kAlive, kOwnerDead, kSomebodyDead };
+Sharers SharersOf(const void* address);
 
 }  // namespace tandem::rdma

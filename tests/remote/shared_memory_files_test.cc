@@ -111,36 +111,44 @@ void End(pid_t process) {
   EXPECT_EQ(waitpid(process, nullptr, 0), process);
 }
 
-TEST(SharedMemoryFiles, MemoryIsSharedWithTheDeadOnceItsProcessHasEnded) {
+Sharers SharersOfLock(const MappedFile& file) {
+  return SharersOf(const_cast<const int*>(file.lock()));
+}
+
+TEST(SharedMemoryFiles, WhoSharesMemoryIsKnownToBeDeadOnceItsProcessHasEnded) {
   const pid_t other = Start([] {});
   const MappedFile theirs(other);
   const MappedFile ours(getpid());
-  int elsewhere = 0;
-  for (const volatile void* place : {theirs.lock(), ours.lock()}) {
-    EXPECT_FALSE(IsSharedWithTheDead(const_cast<const void*>(place)));
-  }
+  const int elsewhere = 0;
+  EXPECT_EQ(SharersOfLock(theirs), Sharers::kAlive);
+  EXPECT_EQ(SharersOfLock(ours), Sharers::kAlive);
   kill(other, SIGKILL);
   siginfo_t info{};  // ended, and not waited for yet
   ASSERT_EQ(waitid(P_PID, static_cast<id_t>(other), &info, WEXITED | WNOWAIT), 0);
   for (const bool waited_for : {false, true}) {
     if (waited_for) End(other);
-    for (const volatile void* place : {theirs.lock(), ours.lock()}) {
-      EXPECT_TRUE(IsSharedWithTheDead(const_cast<const void*>(place))) << waited_for;
-    }
-    EXPECT_FALSE(IsSharedWithTheDead(&elsewhere));
+    EXPECT_EQ(SharersOfLock(theirs), Sharers::kOwnerDead) << waited_for;
+    EXPECT_EQ(SharersOfLock(ours), Sharers::kSomebodyDead) << waited_for;
+    EXPECT_EQ(SharersOf(&elsewhere), Sharers::kAlive);
   }
   theirs.Unlink();
-  EXPECT_TRUE(IsSharedWithTheDead(const_cast<const int*>(theirs.lock())));
+  EXPECT_EQ(SharersOfLock(theirs), Sharers::kOwnerDead);
 }
 
-TEST(LockRescue, WaitsForWhoLivesAndNotForWhoIsDead) {
+void WaitsForWhoLivesAndNotForWhoIsDead(bool lock_is_ours) {
   const MappedFile ours(getpid());
-  pthread_spinlock_t* const lock = ours.lock();
+  const MappedFile first(getppid());  // lives, whoever it is
+  pthread_spinlock_t* lock = ours.lock();
   pthread_spin_init(lock, PTHREAD_PROCESS_SHARED);
   EXPECT_EQ(SpinLockOrRescue(lock), 0);
   pthread_spin_unlock(lock);
   const pid_t other = Start([lock] { pthread_spin_lock(lock); });
   const MappedFile theirs(other);
+  if (!lock_is_ours) {
+    lock = theirs.lock();
+    pthread_spin_init(lock, PTHREAD_PROCESS_SHARED);
+    pthread_spin_lock(lock);  // in its place
+  }
   std::atomic<bool> got{false};
   std::thread waiting([&] {
     EXPECT_EQ(SpinLockOrRescue(lock), 0);
@@ -152,6 +160,10 @@ TEST(LockRescue, WaitsForWhoLivesAndNotForWhoIsDead) {
   waiting.join();
   pthread_spin_unlock(lock);
   EXPECT_EQ(pthread_spin_trylock(lock), 0);
+}
+
+TEST(LockRescue, WaitsForWhoLivesAndNotForWhoIsDead) {
+  for (const bool lock_is_ours : {false, true}) WaitsForWhoLivesAndNotForWhoIsDead(lock_is_ours);
 }
 
 TEST(LockRescue, LibfabricWaitsSo) {
