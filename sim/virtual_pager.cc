@@ -21,7 +21,7 @@ using swap::PageState;
 using swap::Purpose;
 using swap::Residency;
 
-constexpr size_t kBatch = 64;
+constexpr size_t kBatch = 16;  // of a thread that has taken frames
 constexpr size_t kMaxWrites = swap::Staging::kSlots / 4;
 constexpr size_t kRangeWindow = 64;
 constexpr uint64_t kGoodCopy = 2;  // a hash: neither of the two that mean something else
@@ -34,7 +34,6 @@ VirtualPager::VirtualPager(const VirtualPagerOptions& options, base::Registry& r
       budget_(options.local_pages),
       link_(options.link),
       low_(swap::Evictor::LowWatermark(budget_)),
-      high_(2 * low_),
       max_posted_(std::min({swap::Arrivals::kMaxInFlight, options.depth,
                             std::max<size_t>(options.local_pages / 4, 1)})) {}
 
@@ -237,11 +236,9 @@ bool VirtualPager::TakeFrame() {
   return budget_.TryTake(1) == 1;
 }
 
-// What the evictor's thread does when it is woken.
+// As Evictor::Relieve.
 void VirtualPager::Evict() {
-  if (budget_.free() >= low_) return;
-  while (budget_.free() < high_ && EvictBatch(std::min(kBatch, high_)) > 0) {
-  }
+  if (budget_.free() < low_) EvictBatch(std::min(kBatch, 2 * low_));
 }
 
 size_t VirtualPager::EvictBatch(size_t most) {

@@ -131,7 +131,6 @@ class VirtualPager {
   std::unique_ptr<swap::PageTable> table_;
   std::unique_ptr<swap::Replacement> replacement_;
   const size_t low_;
-  const size_t high_;
   const size_t max_posted_;
   uint64_t now_ns_ = 0;
   swap::PageState touched_ = swap::kLocal;

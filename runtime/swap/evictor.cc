@@ -48,8 +48,7 @@ Evictor::Evictor(EvictorParts parts, std::unique_ptr<rdma::Channel> channel,
       replacement_(std::move(replacement)),
       zero_hash_(HashPage(kZeroPage)) {
   low_ = LowWatermark(parts_.budget);
-  high_ = 2 * low_;
-  parts_.batch = std::min({parts_.batch, kMaxBatch, std::max<size_t>(high_, 1)});
+  parts_.batch = std::min({parts_.batch, kMaxBatch, 2 * low_});
   StartThread();
 }
 
@@ -84,12 +83,10 @@ void Evictor::Wake() {
 bool Evictor::UseWaitNow(uint64_t usual_ns) {
   if (!TryLock()) return false;
   size_t n = 0;
-  if (!lost()) {
-    // Neighbours leave together at less cost, but what is waited for should not lie there for long.
-    const uint64_t start = base::NowNs();
-    const size_t fit = usual_ns / std::max<uint64_t>(wait_cost_ns_, 1);
-    n = EvictBatch(std::clamp<size_t>(fit, 1, std::min(parts_.batch, kBatchHere)));
-    NoteWaitCost(base::NowNs() - start, n);
+  // Neighbours leave together at less cost, but what is waited for should not lie there meanwhile.
+  const size_t fit = usual_ns / std::max<uint64_t>(page_cost_ns_, 1);
+  if (fit > 0 && !lost()) {
+    n = EvictBatch(std::min({fit, parts_.batch, kBatchHere}));
     PollWrites();
     parts_.metrics.in_wait.Add();
   }
@@ -97,11 +94,10 @@ bool Evictor::UseWaitNow(uint64_t usual_ns) {
   return n > 0;
 }
 
-void Evictor::NoteWaitCost(uint64_t ns, size_t pages) {
-  if (pages == 0) return;
+void Evictor::NoteCost(uint64_t ns, size_t pages) {
   // A thread that lost its processor in between says nothing about eviction.
   const uint64_t sample = std::min(ns / pages, kDearestNs);
-  wait_cost_ns_ = wait_cost_ns_ == 0 ? sample : (7 * wait_cost_ns_ + sample) / 8;
+  page_cost_ns_ = page_cost_ns_ == 0 ? sample : (7 * page_cost_ns_ + sample) / 8;
 }
 
 void Evictor::ThreadMain() {
@@ -113,11 +109,9 @@ void Evictor::ThreadMain() {
       size_t progress = 0;
       bool idle = false;
       if (TryLock()) {
-        if (parts_.budget.free() < high_ && !lost()) {
-          progress = EvictBatch(parts_.batch);
-        }
+        if (FramesRunOut() && !lost()) progress = EvictBatch(parts_.batch);
         progress += PollWrites();
-        idle = parts_.budget.free() >= high_ && in_flight_ == 0 && post_head_ == post_tail_;
+        idle = !FramesRunOut() && in_flight_ == 0 && post_head_ == post_tail_;
         Unlock();
       }
       progress += parts_.arrivals.Land();
@@ -129,7 +123,7 @@ void Evictor::ThreadMain() {
       }
     }
     asleep_.store(true);  // see Wake
-    if ((!FramesAreShort() || lost()) && !stop_.load()) {
+    if ((!FramesRunOut() || lost()) && !stop_.load()) {
       base::FutexWait(wakeups_, seen, 100'000'000);
     }
     asleep_.store(false);
@@ -159,6 +153,7 @@ size_t Evictor::EvictBatch(size_t most) {
   const size_t n = EvictVictims(most);
   const uint64_t end = base::NowNs();
   if (n == 0) return 0;
+  NoteCost(end - start, n);
   const auto written = static_cast<uint32_t>(post_tail_ - queued);
   base::Trace(base::Span::kEvict, start, end, n, written);
   base::Trace(base::Span::kLocalPages, end, end, parts_.budget.taken());

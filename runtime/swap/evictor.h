@@ -3,9 +3,10 @@
 // When free frames fall below a low watermark, the thread that has just taken one evicts a batch
 // (*relief*): it chooses victims, unmaps them into staging slots (one atomic step a page, so that
 // no store is lost), gives the frames back, and posts writes of the dirty ones. A thread that waits
-// for a page has time to give away: it evicts a page or two meanwhile, and on a fabric that takes
+// for a page has time to give away: it evicts as many as fit meanwhile, and on a fabric that takes
 // longer than an eviction there is nothing left to relieve. A thread of the evictor's own, which is
-// woken when a frame was needed and none was free, evicts up to a high watermark.
+// woken when a frame was needed and none was free, evicts up to half of the low watermark, where
+// those who take frames go on by themselves.
 //
 // That thread is the last resort and not the rule since unmapping has the TLBs of all other
 // processors flushed that run this process. Where such an interrupt is dear (many virtual machines:
@@ -65,7 +66,7 @@ class Evictor {
     if (FramesAreShort()) TryEvict();
   }
   // For a thread that waits for a page, as a rule for `usual_ns` from now on: evicts as many as
-  // fit, at least one, if frames are short. False: there was nothing to do. Async-signal-safe.
+  // fit, if frames are short. False: it did nothing. Async-signal-safe.
   bool UseWait(uint64_t usual_ns) { return FramesAreShort() && UseWaitNow(usual_ns); }
   // Has the thread go on. Cheap; async-signal-safe.
   void Wake();
@@ -103,13 +104,16 @@ class Evictor {
   };
 
   bool FramesAreShort() const { return parts_.budget.free() < low_; }
+  // The thread's own mark: below that others do not keep up. Had it gone on to the low watermark,
+  // it would never end while they take frames.
+  bool FramesRunOut() const { return parts_.budget.free() < (low_ + 1) / 2; }
   bool UseWaitNow(uint64_t usual_ns);
   void StartThread();
   void ThreadMain();
   // The following need the lock.
   size_t EvictBatch(size_t most);
   size_t EvictVictims(size_t most);
-  void NoteWaitCost(uint64_t ns, size_t pages);
+  void NoteCost(uint64_t ns, size_t pages);
   void UnmapRun(PageIndex first, SlotRun slots);
   void Leave(PageIndex page, uint32_t slot);
   void QueueWrite(uint32_t slot);
@@ -131,7 +135,6 @@ class Evictor {
   std::unique_ptr<Replacement> replacement_;
   const uint64_t zero_hash_;
   size_t low_ = 0;
-  size_t high_ = 0;
 
   std::atomic<bool> locked_{false};
   std::atomic<const char*> lost_server_{nullptr};
@@ -144,8 +147,7 @@ class Evictor {
   uint64_t next_timeout_check_ns_ = 0;
   uint32_t overdue_checks_ = 0;  // in a row, without a completion in between
 
-  uint64_t wait_cost_ns_ =
-      0;  // of a page that leaves while somebody waits, of late; under the lock
+  uint64_t page_cost_ns_ = 0;  // what it took of late for a page to leave; under the lock
 
   std::atomic<uint32_t> wakeups_{0};
   std::atomic<bool> asleep_{false};

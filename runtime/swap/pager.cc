@@ -22,6 +22,9 @@ namespace {
 constexpr size_t kRangeWindow = 64;  // reads in flight for one thread
 constexpr size_t kPopulateWindow = 16;
 constexpr int kDamageRetries = 8;
+// For a page that others have asked for: nobody knows how long it will take, but a page or two can
+// leave meanwhile.
+constexpr uint64_t kOtherWaitNs = 4'000;
 
 alignas(base::kPageSize) constinit const std::byte kZeros[kPopulateWindow * base::kPageSize] = {};
 
@@ -189,7 +192,7 @@ void Pager::MakeLocal(PageIndex page, Port& port, Cause cause) {
         break;
       default:  // FETCHING or LEAVING: somebody else is at it, or it waits to be landed
         waited = waited || Residency(seen) == kFetching;
-        if (arrivals_->Land() == 0 && !evictor_->UseWait(0)) backoff.Pause();
+        if (arrivals_->Land() == 0 && !evictor_->UseWait(kOtherWaitNs)) backoff.Pause();
     }
   }
 }

@@ -108,12 +108,11 @@ INSTANTIATE_TEST_SUITE_P(All, AnyPrefetcher, ::testing::ValuesIn(AllPrefetchers(
 
 class Hints : public ::testing::Test {
  protected:
-  // Leaves the evictor idle, with as many frames free as it ever makes.
+  // Leaves so many frames free that none of a few accesses is followed by an eviction.
   void MakeRoom() {
-    const auto& budget = heap_->impl().pager->budget();
-    const size_t low = swap::Evictor::LowWatermark(budget);
-    while (budget.free() >= low) ASSERT_NE(Array<char>::Make(mutator_, 4000), nullptr);
-    while (budget.free() < 2 * low) std::this_thread::yield();
+    swap::Pager& pager = *heap_->impl().pager;
+    const size_t enough = 2 * swap::Evictor::LowWatermark(pager.budget());
+    while (pager.budget().free() < enough) pager.evictor().TryEvict();
   }
   // Pages that were asked for have come, or not, once nothing is in flight.
   void Settle() {

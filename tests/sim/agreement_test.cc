@@ -1,8 +1,7 @@
 // A real heap and the simulator, given the same events: how many pages each of them fetches.
 //
 // What can be compared is what does not hang on who is faster: no cycle, or cycles for which the
-// application waits, traced in an order that never reads ahead; one thread, no prefetcher.
-// docs/simulator.md says why.
+// application waits; one thread, no prefetcher. docs/simulator.md says why.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -34,23 +33,31 @@ struct Node : GarbageCollected<Node> {
 using Nodes = Array<Member<Node>>;
 
 constexpr uint64_t kNodes = 49152;  // on 768 pages, and 96 of the array's
-constexpr uint64_t kLocalPages = 216;
 
-class AgreementTest : public ::testing::TestWithParam<const char*> {
+struct Setting {
+  const char* order;
+  uint64_t local_pages;
+};
+std::string NameOf(const Setting& setting) {
+  return std::string(setting.order) + "_" + std::to_string(setting.local_pages);
+}
+
+class AgreementTest : public ::testing::TestWithParam<Setting> {
  protected:
   AgreementTest()
-      : path_(::testing::TempDir() + "agreement-" + std::to_string(getpid()) + "-" + GetParam()) {}
+      : path_(::testing::TempDir() + "agreement-" + std::to_string(getpid()) + "-" +
+              NameOf(GetParam())) {}
   ~AgreementTest() override { std::remove(path_.c_str()); }
 
   // Runs it on a real heap, recorded, and then on paper.
   void RunBoth(const std::function<void(Heap&, Mutator&)>& work) {
-    const uint64_t local_bytes = kLocalPages * 4096;
+    const uint64_t local_bytes = GetParam().local_pages * 4096;
     {
       auto recording = std::move(Recording::Create(path_).value());
       HeapOptions options;
       options.heap_bytes = 16 << 20;
       options.local_bytes = local_bytes;
-      options.order = GetParam();
+      options.order = GetParam().order;
       options.automatic = false;
       options.recording = recording.get();
       {
@@ -64,7 +71,7 @@ class AgreementTest : public ::testing::TestWithParam<const char*> {
       ASSERT_TRUE(recording->Finish().ok());
     }
     auto events = std::move(record::Reader::Open(path_).value());
-    auto result = Simulate({.order = GetParam(), .local_bytes = local_bytes}, *events);
+    auto result = Simulate({.order = GetParam().order, .local_bytes = local_bytes}, *events);
     ASSERT_TRUE(result.ok()) << result.status().message();
     simulated_ = result->counters;
   }
@@ -105,7 +112,7 @@ TEST_P(AgreementTest, OfAnApplicationThatIsNotCollected) {
     Build(mutator, nodes, 1);
     Walk(*(*nodes)[0], 40000);
   });
-  EXPECT_GT(real_["fetch.demand.mutator"], 20000u);
+  EXPECT_GT(real_["fetch.demand.mutator"], 15000u);
   EXPECT_EQ(simulated_["gc.cycles"], 0u);
   ExpectWithinTenPercent(real_["fetch.demand.mutator"], simulated_["fetch.demand.mutator"],
                          "fetches by the application");
@@ -130,8 +137,12 @@ TEST_P(AgreementTest, OfCyclesThatTheApplicationWaitsFor) {
   ExpectWithinTenPercent(ByCollector(real_), ByCollector(simulated_), "fetches by the collector");
 }
 
-INSTANTIATE_TEST_SUITE_P(Orders, AgreementTest, ::testing::Values("lifo", "fifo"),
-                         [](const auto& order) { return std::string(order.param); });
+// Not `memliner` and `lineup` with little local memory: docs/simulator.md.
+INSTANTIATE_TEST_SUITE_P(Orders, AgreementTest,
+                         ::testing::Values(Setting{"lifo", 216}, Setting{"fifo", 216},
+                                           Setting{"lifo", 432}, Setting{"fifo", 432},
+                                           Setting{"memliner", 432}, Setting{"lineup", 432}),
+                         [](const auto& setting) { return NameOf(setting.param); });
 
 }  // namespace
 }  // namespace tandem::sim
