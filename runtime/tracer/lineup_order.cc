@@ -24,7 +24,7 @@ constexpr uint32_t kForceAfter = 256;
 void LineupOrder::Push(std::span<const uintptr_t> references, Tag parent) {
   const Tag hops = parent & kHops;
   if (hops == 0 || hops > depth_) {
-    stack_.insert(stack_.end(), references.rbegin(), references.rend());
+    for (auto it = references.rbegin(); it != references.rend(); ++it) stack_.push_back(*it);
   } else {
     for (auto it = references.rbegin(); it != references.rend(); ++it) {
       const swap::PageIndex page = surroundings_.PageOf(*it);
@@ -55,6 +55,7 @@ void LineupOrder::Spill() {
 }
 
 size_t LineupOrder::Pop(std::span<Grey> out) {
+  if (popped_ < kFollowEvery && OnlyTheStack()) return PopStack(out);
   const bool busy = !stack_.empty() || !hand_.empty();
   if (!wanted_.empty()) {
     surroundings_.Fetch(wanted_, swap::Purpose::kLookAhead);
@@ -65,9 +66,7 @@ size_t LineupOrder::Pop(std::span<Grey> out) {
     metrics_.from_queue.Add(std::exchange(from_queue_, 0));
     popped_ = 0;
   }
-  const size_t n = TakeNext(out);
-  popped_ += n;
-  return n;
+  return TakeNext(out);
 }
 
 size_t LineupOrder::TakeNext(std::span<Grey> out) {
@@ -75,16 +74,25 @@ size_t LineupOrder::TakeNext(std::span<Grey> out) {
   for (; n < out.size() && !explored_.empty(); explored_.pop_back()) out[n++] = explored_.back();
   if (n > 0) {
     metrics_.from_ring.Add(n);
+    popped_ += n;
     return n;
   }
   if (hand_.empty()) TakeReady();
   if (hand_.empty() && stack_.empty()) Drain();
   if (!hand_.empty()) {
     for (; n < out.size() && !hand_.empty(); hand_.pop_back()) out[n++] = hand_.back();
+    popped_ += n;
     return n;
   }
-  for (; n < out.size() && !stack_.empty(); stack_.pop_back()) out[n++] = Grey(stack_.back());
+  return PopStack(out);
+}
+
+size_t LineupOrder::PopStack(std::span<Grey> out) {
+  const size_t n = std::min(out.size(), stack_.size());
+  for (size_t i = 0; i < n; ++i) out[i] = Grey(stack_[stack_.size() - 1 - i]);
+  stack_.resize(stack_.size() - n);
   from_queue_ += n;
+  popped_ += n;
   return n;
 }
 

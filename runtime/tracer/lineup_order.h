@@ -75,7 +75,13 @@ class LineupOrder final : public Order {
 
  private:
   bool NothingIsFar() const { return surroundings_.Turnover() == 0; }
+  // The usual case, and the only one while nothing is far.
+  bool OnlyTheStack() const {
+    return explored_.empty() && hand_.empty() && ready_.empty() && wanted_.empty() &&
+           !stack_.empty();
+  }
   void Spill();
+  size_t PopStack(std::span<Grey> out);
   size_t TakeNext(std::span<Grey> out);
   void FollowMutators();
   void TakeReady();
