@@ -19,9 +19,10 @@ def unknown_names(experiment, known):
     """
     def missing(option, section, options):
         value, names = options.get(option), known.get(section, set())
-        if value is None or str(value) in names:
+        name = str(value).split(",")[0]  # behind it are options of its own: lineup,window=8
+        if value is None or name in names:
             return None
-        return f"the command has no {option} '{value}' (it has {', '.join(sorted(names))})"
+        return f"the command has no {option} '{name}' (it has {', '.join(sorted(names))})"
 
     configurations = {}
     for configuration in experiment.configurations:

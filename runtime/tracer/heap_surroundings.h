@@ -57,10 +57,7 @@ class HeapSurroundings final : public Surroundings {
   }
   size_t Fetch(std::span<const swap::PageIndex> pages, swap::Purpose purpose) override;
   size_t Land() override { return space_.pager.arrivals().Land(); }
-  void Pause(base::Backoff& backoff) override {
-    space_.pager.evictor().GoOn();  // what is being written is on its way until that is done
-    backoff.Pause();
-  }
+  void Pause(base::Backoff& backoff) override;
 
   // Objects that Shade marked.
   uint64_t shaded() const { return shaded_; }
@@ -72,6 +69,7 @@ class HeapSurroundings final : public Surroundings {
   PageStamps& stamps_;
   const bool follows_;
   uint64_t shaded_ = 0;
+  uint64_t misses_ = 0;  // by mutators, when this paused last
   LookAheadJudge look_ahead_;
 };
 

@@ -226,6 +226,11 @@ class Choices(Scratch):
                       "(it has fifo, lifo)", done.stderr)
         self.assertFalse(self.log.exists())
 
+    def test_an_order_may_have_options_behind_its_name(self):
+        done = self.run_it(SMALL.replace('"fifo"]', '"fifo,depth=2"]'))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("fifo,depth=2", self.log.read_text())
+
     def test_it_can_be_left_out(self):
         self.assertEqual(self.run_it(self.NEWER, "--skip-unknown").returncode, 0)
         self.assertEqual(len(self.runs_made()), 8)
