@@ -36,13 +36,13 @@ class AccessRing {
     written_.store(at + 1, std::memory_order_release);
   }
 
-  // The tracer: the newest that were not taken yet, oldest of them first; returns how many.
+  // The tracer: what was not taken yet, the oldest first, as many as fit; returns how many. The
+  // others are there the next time, if they are not overwritten by then.
   size_t Take(std::span<uintptr_t> out) {
     const uint64_t written = written_.load(std::memory_order_acquire);
-    const uint64_t room = out.size() < kCapacity ? out.size() : kCapacity;
-    if (written - taken_ > room) taken_ = written - room;
+    if (written - taken_ > kCapacity) taken_ = written - kCapacity;
     size_t n = 0;
-    for (; taken_ < written; ++taken_) {
+    for (; taken_ < written && n < out.size(); ++taken_) {
       out[n++] = ring_[taken_ % kCapacity].load(std::memory_order_relaxed);
     }
     return n;

@@ -62,9 +62,8 @@ size_t Handshakes::TakeAccesses(std::span<uintptr_t> out) {
   std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return 0;
   size_t n = 0;
-  for (MutatorThread* thread : threads_) {
-    if (n == out.size()) break;
-    n += thread->accesses().Take(out.subspan(n));
+  for (size_t i = 0; i < threads_.size() && n < out.size(); ++i) {
+    n += threads_[++heard_ % threads_.size()]->accesses().Take(out.subspan(n));
   }
   return n;
 }

@@ -33,8 +33,8 @@ class Handshakes {
   void Join(MutatorThread& thread);
   void Leave(MutatorThread& thread);
 
-  // What attached threads have used since the last call: see AccessRing. Nothing while a thread
-  // joins or leaves. One tracer.
+  // What attached threads have used and nobody has taken yet, as far as it fits: see AccessRing.
+  // Threads take turns in being heard first. Nothing while a thread joins or leaves. One tracer.
   size_t TakeAccesses(std::span<uintptr_t> out);
 
   size_t threads() const {
@@ -47,6 +47,7 @@ class Handshakes {
   mutable std::mutex mutex_;
   std::vector<MutatorThread*> threads_;
   Operation joining_;
+  size_t heard_ = 0;  // under the lock: whose turn it was to be heard
 };
 
 }  // namespace tandem::tracer

@@ -48,6 +48,8 @@ struct LineupOptions {
   uint64_t stack = 32768;
   // Pages read to either side of one that is needed, at most, while there is room.
   uint64_t around = 32;
+  // 1: mutators tell of each object that they use, as `memliner` has them, instead of each page.
+  uint64_t objects = 0;
 };
 
 class LineupOrder final : public Order {
@@ -70,7 +72,8 @@ class LineupOrder final : public Order {
     return stack_.size() + explored_.size() + hand_.size() + groups_.occupied_pages();
   }
   AccessLog access_log() const override {
-    return NothingIsFar() ? AccessLog::kNone : AccessLog::kPages;
+    if (NothingIsFar()) return AccessLog::kNone;
+    return options_.objects != 0 ? AccessLog::kObjects : AccessLog::kPages;
   }
 
  private:

@@ -19,6 +19,7 @@
 #include <deque>
 #include <vector>
 
+#include "runtime/tracer/access_ring.h"
 #include "runtime/tracer/order.h"
 
 namespace tandem::tracer {
@@ -71,9 +72,9 @@ class MemlinerReleaseOrder final : public Order {
   static constexpr size_t kLookAtOnce = 256;
 
   void TakeStores() {
-    std::array<uintptr_t, kNewest> stored;
+    std::array<uintptr_t, AccessRing::kCapacity> stored;
     const size_t n = surroundings_.TakeAccesses(stored);
-    for (size_t i = 0; i < n; ++i) {
+    for (size_t i = n > kNewest ? n - kNewest : 0; i < n; ++i) {
       if (!surroundings_.IsMarked(stored[i])) near_.push_back(stored[i]);
     }
     budget_ = options_.budget;

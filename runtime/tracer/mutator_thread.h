@@ -127,7 +127,8 @@ class MutatorThread {
   void NoteStore(uintptr_t slot, uintptr_t new_reference) {
     const AccessLog log = access_log_.load(std::memory_order_relaxed);  // as in NoteAccess
     if (log == AccessLog::kObjects && space_.blocks.Contains(slot)) {
-      accesses_.Push(slot);
+      const uintptr_t object = space_.FindObject(slot);
+      if (object != 0 && !space_.tables.IsMarked(object)) accesses_.Push(slot);
     } else if (log == AccessLog::kStores && space_.blocks.Contains(new_reference) &&
                !space_.tables.IsMarked(heap::HeaderOf(new_reference))) {
       accesses_.Push(new_reference);

@@ -1,5 +1,8 @@
 // The registry of orders: a new one is a file, a line in kOrders, and a table of its options if
 // it has any.
+#include <iomanip>
+#include <sstream>
+
 #include "runtime/base/options.h"
 #include "runtime/tracer/fifo_order.h"
 #include "runtime/tracer/lifo_order.h"
@@ -31,7 +34,14 @@ constexpr base::OptionKey<LineupOptions> kLineupKeys[] = {
     {"window", &LineupOptions::window, 1, 64},
     {"stack", &LineupOptions::stack, 64, 1e9},
     {"around", &LineupOptions::around, 0, 64},
+    {"objects", &LineupOptions::objects, 0, 1},
 };
+
+std::string Plain(double number) {
+  std::ostringstream out;
+  out << std::setprecision(12) << number;
+  return out.str();
+}
 
 // `text` is what stands behind an order's name: ",key=value,key=value".
 template <typename Options>
@@ -52,7 +62,7 @@ Status ParseOptions(std::string_view text, std::span<const base::OptionKey<Optio
       if (!set) {
         return Status::InvalidArgument("order option '" + std::string(item) +
                                        "' makes no sense: " + key.name + " must be from " +
-                                       std::to_string(key.min) + " to " + std::to_string(key.max));
+                                       Plain(key.min) + " to " + Plain(key.max));
       }
     }
     if (!set) {

@@ -50,7 +50,8 @@ class Surroundings {
 
   // --- to follow the mutators ---
 
-  // Objects that mutators have used since the last call, the latest at the end; returns how many.
+  // Objects that mutators have used, each told of once, as far as they fit, a thread's latest at
+  // the end; returns how many. What does not fit waits for the next call, for a while.
   // Which accesses are seen is for the order to say: AccessLog. Never the same tracer's own.
   virtual size_t TakeAccesses(std::span<uintptr_t> out) = 0;
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -167,6 +168,33 @@ TEST(Handshakes, RunOnceForEachThreadWhateverItDoes) {
   EXPECT_EQ(run_state.operations, static_cast<uint64_t>(kHandshakes));
   EXPECT_EQ(block_state.operations, static_cast<uint64_t>(kHandshakes));
   EXPECT_EQ(parts.collector->handshakes().threads(), 0u);
+}
+
+TEST(Handshakes, HearEveryThreadInTurn) {
+  Parts parts;
+  std::atomic<int> attached{0};
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (uintptr_t id = 1; id <= 3; ++id) {
+    threads.emplace_back([&, id] {
+      Attached self(parts);
+      for (int i = 0; i < 100; ++i) self.thread().accesses().Push(id);
+      ++attached;
+      while (!stop) self.thread().Poll();
+    });
+  }
+  while (attached < 3) std::this_thread::yield();
+  std::map<uintptr_t, int> heard;
+  for (int i = 0; i < 3; ++i) {
+    std::array<uintptr_t, 64> used;
+    EXPECT_EQ(parts.collector->handshakes().TakeAccesses(used), used.size());
+    for (const uintptr_t id : used) ++heard[id];
+  }
+  EXPECT_EQ(heard[1], 64);
+  EXPECT_EQ(heard[2], 64);
+  EXPECT_EQ(heard[3], 64);
+  stop = true;
+  for (auto& thread : threads) thread.join();
 }
 
 }  // namespace
