@@ -30,10 +30,8 @@ constexpr base::OptionKey<MemlinerReleaseOptions> kMemlinerReleaseKeys[] = {
     {"budget", &MemlinerReleaseOptions::budget, 1, 1e9},
 };
 constexpr base::OptionKey<LineupOptions> kLineupKeys[] = {
-    {"max_depth", &LineupOptions::max_depth, 0, 64},
-    {"window", &LineupOptions::window, 1, 64},
-    {"stack", &LineupOptions::stack, 64, 1e9},
-    {"around", &LineupOptions::around, 0, 64},
+    {"max_depth", &LineupOptions::max_depth, 0, 64}, {"window", &LineupOptions::window, 1, 64},
+    {"stack", &LineupOptions::stack, 64, 1e9},       {"around", &LineupOptions::around, 0, 64},
     {"objects", &LineupOptions::objects, 0, 1},
 };
 

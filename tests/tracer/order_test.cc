@@ -295,6 +295,26 @@ TEST_F(OrderTest, LineupLooksAheadOfMutators) {
   EXPECT_THAT(around_.fetched, ElementsAre(Pair(2, Purpose::kLookAhead)));
 }
 
+TEST_F(OrderTest, LineupLooksOneHopAheadWhereMoreDoesNotPay) {
+  for (const bool pays : {true, false}) {
+    around_.look_ahead_pays = pays;
+    around_.marked.clear();
+    around_.turnover = 0.1;
+    auto order = Make("lineup");
+    std::array<Grey, 4> out;
+    (void)order->Pop(out);  // learns how far to look
+    around_.accesses = {At(1)};
+    ASSERT_EQ(order->Pop(out), 1u);
+    const uint64_t before = metrics_.from_ring.Value();
+    Push(*order, {At(2)}, out[0].tag());
+    ASSERT_EQ(order->Pop(out), 1u);
+    Push(*order, {At(3)}, out[0].tag());
+    ASSERT_EQ(order->Pop(out), 1u);
+    EXPECT_EQ(out[0].reference(), At(3));
+    EXPECT_EQ(metrics_.from_ring.Value() - before, pays ? 2u : 1u);
+  }
+}
+
 TEST_F(OrderTest, LineupSpillsALongStackIntoTheGroups) {
   auto order = Make("lineup,stack=64");
   std::vector<uintptr_t> all;

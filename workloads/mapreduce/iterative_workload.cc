@@ -80,6 +80,10 @@ StatusOr<std::vector<std::vector<double>>> IterativeWorkload::RunRound(
   job.reduce = ReduceSums;
   StatusOr<JobResult> result = RunJob(session, job, threads_);
   if (!result.ok()) return result.status();
+  // Sums without some of the samples would be an answer to something else.
+  if (!result->skipped.empty()) {
+    return Status::Unavailable("a round left something out: " + Describe(result->skipped.front()));
+  }
   for (const auto& [name, n] : result->counters) session.Count(name, n);
   std::vector<std::vector<double>> sums(Groups(), std::vector<double>(SumLength()));
   ForEachOutput<Vector>(session.mutator(), *result, [&](Text* key, Vector* of_group) {

@@ -109,6 +109,25 @@ TEST_P(RuntimeTest, NestedTasksDoNotDeadlock) {
   EXPECT_EQ(context().Get(context().Remote(Fibonacci, uint64_t{16}))->value, 987u);
 }
 
+// Both must run at once, so the one that is not taken by its own thread is stolen by another.
+TEST_P(RuntimeTest, IdleThreadsStealTasks) {
+  if (GetParam() == 1) return;
+  std::atomic<int> running{0};
+  const auto meet = [&running](Context& own, uint64_t n) {
+    ++running;
+    while (running < 2) own.mutator().Safepoint();
+    return own.Make<Number>(n);
+  };
+  const auto root = context().Remote(
+      [&meet](Context& own, uint64_t n) {
+        const auto left = own.Remote(meet, n), right = own.Remote(meet, n);
+        return Add(own, own.Get(left), own.Get(right));
+      },
+      uint64_t{21});
+  EXPECT_EQ(context().Get(root)->value, 42u);
+  EXPECT_GE(runtime_->scheduler().stolen(), 1u);
+}
+
 // Each waits for the one before it, which is begun last where the newest is taken first: one place
 // is enough all the same.
 TEST_P(RuntimeTest, AChainOfWaitingTasksDoesNotDeadlock) {
