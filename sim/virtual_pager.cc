@@ -215,15 +215,17 @@ void VirtualPager::LandAll() {
 }
 
 void VirtualPager::Land(const Flight& flight) {
-  if (table_->LeftRecently(flight.page, budget_.limit())) metrics_.refetches.Add();
+  const bool mutator = flight.cause == Cause::kMutator;
+  const PageState arrived = !flight.demand ? swap::kStateOf[static_cast<size_t>(flight.purpose)]
+                            : mutator      ? touched_
+                                           : PageState{kLocal | kUntouched | swap::kCold};
+  SetState(flight.page, arrived);
+  if (table_->LeftRecently(flight.page, budget_.limit())) metrics_.CountRefetch(arrived);
   ++landed_;
   if (!flight.demand) {
     --posted_;
-    SetState(flight.page, swap::kStateOf[static_cast<size_t>(flight.purpose)]);
     return;
   }
-  const bool mutator = flight.cause == Cause::kMutator;
-  SetState(flight.page, mutator ? touched_ : kLocal | kUntouched | swap::kCold);
   (mutator ? metrics_.demand_mutator : metrics_.demand_collector).Add();
   metrics_.latency.Record(now_ns_ - flight.since_ns);
 }

@@ -3,13 +3,8 @@
 import dataclasses
 
 from harness import (figure_causes, figure_demand, figure_memory, figure_times, figure_waits,
-                     headline, images, page, summary, tables, targets)
+                     headline, images, page, peer_tables, summary, tables, targets)
 from harness.figures import one_line
-
-PEERS = "peers"
-_PEERS_WORDS = ("The same programs without Tandem, on other heaps, with the kernel's swap instead "
-                "of far memory. Where results do not say otherwise the swap device has no network "
-                "latency added, which favours the peers.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +108,18 @@ def _targets(cells):
                      row["detail"]] for row in rows], 1, (0, 4), _verdict_class)
 
 
+def _peers(cells):
+    header, rows = peer_tables.set_ups(cells)
+    if not rows:
+        return ""
+    sentence, places, won = peer_tables.wins(cells)
+    shown = len(tables.varying(cells.experiment.axes))
+    return (f"<h3>The peers' set-ups</h3><p>{page.escape(peer_tables.WORDS)}</p>"
+            + page.table(header, rows, len(header), (len(header) - 1,))
+            + f"<h3>Where a peer wins</h3><p>{page.escape(sentence)}</p>"
+            + (page.table(places, won, 1 + shown, range(1 + shown, len(places))) if won else ""))
+
+
 def _headline(cells):
     header, rows = headline.table(cells)
     if not rows:
@@ -151,9 +158,6 @@ def _all_numbers(cells):
 
 def section(chapter, files):
     cells, experiment = chapter.cells, chapter.recorded.experiment
-    parts = []
-    if experiment.name == PEERS:
-        parts.append(f"<p>{page.escape(_PEERS_WORDS)}</p>")
     notes = list(chapter.recorded.notes)
     if cells.failed:
         notes.append(f"{len(cells.failed)} runs failed; they are listed below.")
@@ -161,8 +165,8 @@ def section(chapter, files):
         notes.append("Some had a WRONG CHECKSUM.")
     if not cells.any_result():
         notes.append("No run ended well: there is nothing to draw.")
-    parts += [f'<p class="warning">{page.escape(note)}</p>' for note in notes]
-    parts += [_headline(cells), _targets(cells)]
+    parts = [f'<p class="warning">{page.escape(note)}</p>' for note in notes]
+    parts += [_peers(cells), _headline(cells), _targets(cells)]
     names = []
     for figure in chapter.figures:
         identity = f"{chapter.name}-{figure.name}"
@@ -190,7 +194,8 @@ def markdown(chapter, folder, with_png):
     if rows:
         parts.append(tables.markdown(header, rows) + "\n")
     verdicts = [targets.evaluate(cells, target) for target in cells.experiment.targets]
-    parts += [tables.targets(verdicts), *shown, tables.failures(cells.failed)]
+    parts += [peer_tables.markdown(cells), tables.targets(verdicts), *shown,
+              tables.failures(cells.failed)]
     images.write_text(folder / f"{chapter.name}.md", "\n".join(part for part in parts if part))
     return all_made
 

@@ -5,7 +5,7 @@ from harness.figures import Figure
 
 _KINDS = (("gc.pause", "a thread is paused"), ("gc.stall", "an allocation waits: heap full"),
           ("fetch.latency", "a page is fetched on demand"), ("gc.cycle", "a cycle lasts"))
-_QUANTILES = ("p50", "p99", "p999", "max")
+_QUANTILES = ("p50", "p99", "p999", "p9999", "max")
 _LEAST_NS = 100
 
 
@@ -64,9 +64,9 @@ def waits(cells):
                    for title, lines in drawn)
     return Figure(
         "waits", "Pauses and latencies",
-        "How long things take: half of them no longer than the filled mark, 99 % (and 99.9 %, "
-        "where it was counted) no longer than the strokes, none longer than the hollow circle.",
+        "How long things take: half of them no longer than the filled mark, 99 % (and 99.9 % and "
+        "99.99 %, where counted) no longer than the strokes, none longer than the hollow circle.",
         panels, tuple(rows), (("half", looks[summary.configurations(cells.experiment)[0]]),
-                              ("99 %, 99.9 %", "stroke")),
+                              ("99 %, 99.9 %, 99.99 %", "stroke")),
         "Quantiles are upper bounds of buckets of 1/8 or 1/16 relative width, medians over the "
         "rounds; the longest is that of all rounds. Scales are the same in all panels.")

@@ -35,7 +35,11 @@ _OTHERS = (Style("#0072B2", "circle"), Style("#D55E00", "diamond", None, 2.0),
            Style("#0072B2", "square", "4 2", 1.6, True),
            Style("#D55E00", "circle", None, 1.6, True),
            Style("#009E73", "triangle", "4 2", 1.6, True),
-           Style("#CC79A7", "diamond", None, 1.6, True))
+           Style("#CC79A7", "diamond", None, 1.6, True),
+           Style("#B87A00", "plus", "2 3"), Style("#555555", "right"),
+           Style("#0072B2", "star", "6 2"), Style("#D55E00", "down", "4 2", 1.6, True),
+           Style("#009E73", "left"), Style("#CC79A7", "right", "4 2", 1.6, True),
+           Style("#B87A00", "left", None, 1.6, True))
 PAPER_BEFORE = Style("#444444", "circle", None, 1.6, True)
 PAPER_AFTER = Style("#444444", "triangle")
 
@@ -57,7 +61,8 @@ PAPER_BAR = Fill("#8C8C8C", "diagonal")
 
 
 def _look(style):
-    return style.colour, style.shape, style.hollow
+    """What is left of it without colour, and without a line."""
+    return style.shape, style.hollow
 
 
 def styles(names):
@@ -70,20 +75,28 @@ def styles(names):
     return found
 
 
+_CORNERS = {"square": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
+            "triangle": ((0, -1.25), (1.15, 0.9), (-1.15, 0.9)),
+            "down": ((0, 1.25), (1.15, -0.9), (-1.15, -0.9)),
+            "left": ((-1.25, 0), (0.9, 1.15), (0.9, -1.15)),
+            "right": ((1.25, 0), (-0.9, 1.15), (-0.9, -1.15)),
+            "diamond": ((0, -1.4), (1.4, 0), (0, 1.4), (-1.4, 0))}
+# Where strokes through the middle begin.
+_STROKES = {"cross": ((-1, -1), (1, -1)), "plus": ((-1.3, 0), (0, -1.3)),
+            "star": ((-1.3, 0), (-0.65, -1.13), (0.65, -1.13))}
+
+
 def point(style, x, y, words, size=4.2):
     fill = "#ffffff" if style.hollow else style.colour
     common = {"fill": fill, "stroke": style.colour, "stroke_width": 1.4, "class_": "mark"}
-    shapes = {"square": [(-1, -1), (1, -1), (1, 1), (-1, 1)],
-              "triangle": [(0, -1.25), (1.15, 0.9), (-1.15, 0.9)],
-              "down": [(0, 1.25), (1.15, -0.9), (-1.15, -0.9)],
-              "diamond": [(0, -1.4), (1.4, 0), (0, 1.4), (-1.4, 0)]}
     if style.shape == "circle":
         return svg.tag("circle", svg.tip(words), cx=float(x), cy=float(y), r=size, **common)
-    if style.shape == "cross":
-        return svg.tag("path", svg.tip(words), d=f"M{x - size:.1f} {y - size:.1f}l{2 * size:.1f} "
-                       f"{2 * size:.1f}m0 {-2 * size:.1f}l{-2 * size:.1f} {2 * size:.1f}",
+    if style.shape in _STROKES:
+        path = "".join(f"M{x + size * a:.1f} {y + size * b:.1f}L{x - size * a:.1f} "
+                       f"{y - size * b:.1f}" for a, b in _STROKES[style.shape])
+        return svg.tag("path", svg.tip(words), d=path,
                        **{**common, "fill": "none", "stroke_width": 1.8})
-    corners = " ".join(f"{x + size * a:.1f},{y + size * b:.1f}" for a, b in shapes[style.shape])
+    corners = " ".join(f"{x + size * a:.1f},{y + size * b:.1f}" for a, b in _CORNERS[style.shape])
     return svg.tag("polygon", svg.tip(words), points=corners, **common)
 
 

@@ -70,14 +70,3 @@ class Peer:
         if found["status"] != "ok":
             raise RunError(f"not even all local: {found['message']}")
         return found["values"]
-
-
-def describe(experiment):
-    """What a reader must know of the peers' swap; empty if there are none."""
-    peers = [c for c in experiment.configurations if c.program]
-    if not peers:
-        return ""
-    how = "; ".join(f"{c.name}: {' '.join(c.wrapper)}" for c in peers)
-    return ("The peers page by kernel swap, which is memory of this machine: **no network latency "
-            f"is added, which favours them** ({how}). Their limit is the local memory of Tandem's "
-            "heap and, on top, what the process had before its heap held anything.\n")

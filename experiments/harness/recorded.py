@@ -5,6 +5,7 @@ one, adds what lines do not say: title, reference, targets, and how many runs we
 """
 
 import dataclasses
+import json
 import pathlib
 
 from harness import plan, sizes, spec
@@ -88,12 +89,24 @@ def _targets(written, axes, names):
     return tuple(target for target in written.targets if fits(target)) if written else ()
 
 
+def _peer(line):
+    """What makes the configuration of a run a peer, from its key; empty if it is none."""
+    try:
+        run = json.loads(line["key"]["run"])
+        return {"program": str(run["program"]), "wrapper": tuple(map(str, run["wrapper"]))}
+    except (KeyError, TypeError, ValueError):
+        return {}
+
+
 def _configuration(name, lines):
-    """With the fabric that it has of its own, if it is not an axis' value."""
+    """With the fabric that it has of its own, if it is not an axis' value; a peer as it was last
+    run."""
+    lines = [line for line in lines if line["configuration"] == name]
     own = {line.get("fabric") for line in lines
-           if line["configuration"] == name and line.get("fabric") != line["axes"].get("fabric")}
+           if line.get("fabric") != line["axes"].get("fabric")}
     own -= {None}
-    return spec.Configuration(name, {"fabric": own.pop()} if len(own) == 1 else {})
+    return spec.Configuration(name, {"fabric": own.pop()} if len(own) == 1 else {},
+                              **_peer(lines[-1]))
 
 
 def _recorded(name, lines, results, path):

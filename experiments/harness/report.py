@@ -2,8 +2,8 @@
 
 import json
 
-from harness import (chapter, figure_causes, figure_times, images, peer, plots, summary, tables,
-                     targets)
+from harness import (chapter, figure_causes, figure_times, images, peer_tables, plots, summary,
+                     tables, targets)
 
 # What the paper shows too: its Table 2, mean slowdowns, Figures 6 and 7, and prefetching.
 _BESIDE_PAPER = (figure_times.speedup, figure_times.mean_slowdown, figure_times.programs,
@@ -41,12 +41,11 @@ def write(cells, results, folder, marking_share=MARKING_SHARE, with_plots=True):
     parts = [f"# {experiment.title}\n", footer.replace("\n", "  \n") + "  ",
              f"reference: {experiment.reference}; heap {', '.join(experiment.axes['heap'])}; "
              "ratios are medians of ratios taken round by round\n"]
-    parts.append(peer.describe(experiment))
     parts += [f"**Skipped: {name}**: {why}\n"
               for name, why in results.skipped(experiment.name, cells.commit).items()]
     if _state(cells):
         parts.append(f"**Not complete: {_state(cells)}.**\n")
-    parts += [tables.targets(verdicts),
+    parts += [peer_tables.markdown(cells), tables.targets(verdicts),
               tables.means("Geometric means over workloads", means, experiment.axes),
               tables.means("Geometric means over workloads in which the reference marks at least "
                            f"{100 * marking_share:g} % of the time", marking, experiment.axes),

@@ -173,10 +173,12 @@ void Arrivals::MapRun(std::span<const uint32_t> entries) {
   for (const uint32_t entry : entries) {
     const Entry e = entries_[entry];
     Free(entry);
-    if (parts_.table.LeftRecently(e.page, parts_.budget.limit())) parts_.metrics.refetches.Add();
+    const PageState arrived = kStateOf[static_cast<size_t>(e.purpose)];
+    if (parts_.table.LeftRecently(e.page, parts_.budget.limit())) {
+      parts_.metrics.CountRefetch(arrived);
+    }
     // Release: the page is mapped.
-    parts_.table.state(e.page).store(kStateOf[static_cast<size_t>(e.purpose)],
-                                     std::memory_order_release);
+    parts_.table.state(e.page).store(arrived, std::memory_order_release);
   }
 }
 

@@ -308,11 +308,11 @@ void Pager::FetchPage(PageIndex page, Port& port, Cause cause) {
     uffd_->Copy(to, staging_->Data(slot.first), base::kPageSize);
   }
   staging_->PutEmpty(slot);
-  table_->state(page).store(cause == Cause::kMutator ? touched_.load(std::memory_order_relaxed)
-                                                     : kLocal | kUntouched | kCold,
-                            std::memory_order_release);
+  const PageState arrived = cause == Cause::kMutator ? touched_.load(std::memory_order_relaxed)
+                                                     : PageState{kLocal | kUntouched | kCold};
+  table_->state(page).store(arrived, std::memory_order_release);
   (cause == Cause::kMutator ? metrics_.demand_mutator : metrics_.demand_collector).Add();
-  if (table_->LeftRecently(page, budget_->limit())) metrics_.refetches.Add();
+  if (table_->LeftRecently(page, budget_->limit())) metrics_.CountRefetch(arrived);
   const uint64_t end = base::NowNs();
   (cause == Cause::kMutator ? metrics_.latency : metrics_.collector_latency).Record(end - start);
   base::Trace(cause == Cause::kMutator ? base::Span::kFetchMutator : base::Span::kFetchCollector,

@@ -18,6 +18,7 @@ struct EarlyMetrics {
         late(r.GetCounter(name + ".late")),
         unused(r.GetCounter(name + ".unused")),
         dropped(r.GetCounter(name + ".dropped")),
+        refetches(r.GetCounter(name + ".refetches")),
         observer(o) {}
 
   void Used(bool waited) {
@@ -39,6 +40,7 @@ struct EarlyMetrics {
   base::Counter& late;            // ... of these, those that had not arrived yet
   base::Counter& unused;          // it left or died untouched
   base::Counter& dropped;         // it was given up on its way, lost or damaged
+  base::Counter& refetches;       // it had left only lately
   EarlyObserver* const observer;  // null: nobody wants to know
 };
 
@@ -52,6 +54,8 @@ struct PagerMetrics {
         lookahead(r, "lookahead"),
         post_conflicts(r.GetCounter("fetch.post_conflicts")),
         refetches(r.GetCounter("fetch.refetches")),
+        refetches_mutator(r.GetCounter("fetch.refetches.mutator")),
+        refetches_collector(r.GetCounter("fetch.refetches.collector")),
         traps(r.GetCounter("fetch.traps")),
         rescues(r.GetCounter("fetch.rescues")),
         populated(r.GetCounter("fetch.fresh")),
@@ -79,6 +83,8 @@ struct PagerMetrics {
   EarlyMetrics lookahead;
   base::Counter& post_conflicts;
   base::Counter& refetches;
+  base::Counter& refetches_mutator;
+  base::Counter& refetches_collector;
   base::Counter& traps;
   base::Counter& rescues;
   base::Counter& populated;
@@ -98,6 +104,15 @@ struct PagerMetrics {
   base::Counter& write_retries;
   base::Histogram& frame_waits;
 
+  // A page that had left only lately is here again, with this state.
+  void CountRefetch(PageState arrived) {
+    refetches.Add();
+    if ((arrived & kPrefetched) != 0) {
+      EarlyFor(arrived).refetches.Add();
+    } else {
+      ((arrived & kCold) != 0 ? refetches_collector : refetches_mutator).Add();
+    }
+  }
   // For whom a page was brought in early; `seen` has kPrefetched.
   EarlyMetrics& EarlyFor(PageState seen) {
     if ((seen & kHinted) != 0) return hint;

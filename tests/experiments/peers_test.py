@@ -83,6 +83,7 @@ options = {{ incremental = true }}
         done = self.run_it(self.text(), "--rounds", "1")
         self.assertIn("no network latency", done.stdout)
         self.assertIn("wrapper --device zram", done.stdout)
+        self.assertIn("No peer took less time", done.stdout)
         self.assertIn("major faults", done.stdout)
         cell = [c for c in self.summary()["cells"]
                 if c["configuration"] == "other" and c["axes"]["local"] == "25%"][0]

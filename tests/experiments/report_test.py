@@ -1,7 +1,9 @@
 #!/usr/bin/python3
-"""Tests of scripts/report, on runs that were recorded (recorded.jsonl) and on nonsense."""
+"""Tests of scripts/report, on runs that were recorded (recorded.jsonl, in which only the `series`
+are made up) and on nonsense."""
 
 import csv
+import dataclasses
 import html.parser
 import json
 import os
@@ -15,10 +17,30 @@ import xml.etree.ElementTree
 
 from scratch import ROOT  # also finds `harness`
 
-from harness import charts, figures, headline, marks, page, paper, recorded, stats, svg
+from harness import charts, figures, headline, marks, page, paper, plan, recorded, stats, svg
 
 RECORDED = pathlib.Path(__file__).resolve().parent / "recorded.jsonl"
 REPORT = ROOT / "scripts/report"
+# Swap device and wrapper.
+PEERS = {"libgc": ("loop", "scripts/swap --device loop"),
+         "jdk-g1": ("zram", "scripts/swap --patient")}
+
+
+def as_peers(line):
+    """A recorded line as if it were of an experiment with peers."""
+    if line["key"]["line"] != "run":
+        return None
+    name = {"lifo": "tandem-none", "memliner": "tandem-rdma40", "lineup": "libgc",
+            "no-gc": "jdk-g1"}[line["configuration"]]
+    line["result"]["counters"] = {}
+    del line["result"]["memory"]
+    if name in PEERS:
+        device, wrapper = PEERS[name]
+        run = {"program": f"peers/{name}", "wrapper": wrapper.split()}
+        line["key"]["run"] = json.dumps({**json.loads(line["key"]["run"]), **run})
+        line["result"]["provenance"]["swap"] = ("none" if line["axes"]["local"] == "100%"
+                                                else device)
+    return {**line, "experiment": "peers", "configuration": name}
 
 
 class Links(html.parser.HTMLParser):
@@ -74,7 +96,7 @@ class Report(Folder):
         self.assertEqual(done.returncode, 0, done.stderr)
         found = Links(self.page())
         for name in ("speedup", "means", "programs", "slowdown", "time", "where-time-went",
-                     "fetches", "waits", "heap", "demand"):
+                     "fetches", "waits", "heap", "over-time", "demand"):
             self.assertIn(f"headline-{name}", found.identities)
             drawing = self.out / "figures" / f"headline-{name}.svg"
             marks_of = [e for e in xml.etree.ElementTree.parse(drawing).iter()
@@ -115,19 +137,45 @@ class Report(Folder):
             self.assertIn(words, text)
 
     def test_other_experiments_have_no_figures_of_the_paper(self):
-        def peers(line):
-            if line["key"]["line"] != "run" or line["configuration"] == "lineup":
-                return None
-            names = {"lifo": "libgc", "memliner": "jdk-g1", "fifo": "malloc", "no-gc": "jemalloc"}
-            line["result"]["counters"] = {}
-            del line["result"]["memory"]
-            return {**line, "experiment": "peers", "configuration": names[line["configuration"]]}
-        done = self.report(self.results(peers))
+        done = self.report(self.results(as_peers))
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("favours the peers", self.page())
         self.assertIn("jdk-g1", self.page())
         self.assertNotIn("paper, G1", self.page())
         self.assertNotIn("Pages read, by cause", self.page())
+
+    def test_a_chapter_on_peers_names_the_swap_device_and_set_up_of_each(self):
+        self.assertEqual(self.report(self.results(as_peers)).returncode, 0)
+        self.assertIn("favours the peers", self.page())
+        for name, (device, wrapper) in PEERS.items():
+            self.assertIn(f'<td class="name">{name}</td><td class="name">peers/{name}</td>'
+                          f'<td class="name">{device}</td>'
+                          f'<td class="name long">{wrapper}</td>', self.page())
+
+    def test_where_a_peer_wins_the_report_says_so(self):
+        done = self.report(self.results(as_peers), "--markdown", self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        one, = recorded.read(self.folder)
+        place = [point for point in plan.points(one.experiment)
+                 if (point.workload.label, point.axes["local"]) == ("kv", "25%")][0]
+        words = [", ".join(f"{name} {figures.times(ratio)}" for ratio, name in sorted(
+            (one.cells.ratio("time", (place, name), (place, own))["median"], name)
+            for name in PEERS) if ratio < 1) or "-" for own in ("tandem-none", "tandem-rdma40")]
+        self.assertEqual(words[0].split()[::2], ["jdk-g1", "libgc"])
+        self.assertIn("".join(f"<td{c}>{cell}</td>" for c, cell in zip(
+            (' class="name"', ' class="name"', ' class="long"', ' class="long"'),
+            ["kv", "25%", *words])), self.page())
+        self.assertIn(f"| {words[0]}", (self.folder / "peers.md").read_text())
+        self.assertNotIn("No peer took less time", self.page())
+
+    def test_where_no_peer_wins_the_report_says_that(self):
+        def slow(line):
+            line = as_peers(line)
+            if line and line["configuration"] in PEERS:
+                line["result"]["seconds"]["measured"] *= 100
+            return line
+        self.assertEqual(self.report(self.results(slow)).returncode, 0)
+        self.assertIn("No peer took less time than Tandem anywhere. There are 24 comparisons",
+                      self.page())
 
     def test_several_experiments_are_chapters_even_under_one_name(self):
         self.assertEqual(self.report(RECORDED, RECORDED).returncode, 0)
@@ -169,17 +217,34 @@ class Report(Folder):
         self.assertNotIn(".png", self.page())
 
 
-    def test_runs_that_were_sampled_show_memory_over_time(self):
-        def sample(line):
-            if line["key"]["line"] == "run":
-                line["result"]["series"] = {"seconds": [0, 1, 2], "local_bytes": [0, 4096, 8192],
-                                            "heap_used_bytes": [0, 1 << 20, 2 << 20]}
-            return line
-        self.assertEqual(self.report(self.results(sample)).returncode, 0)
+    def test_memory_over_time_is_that_of_runs_that_were_sampled(self):
+        self.assertEqual(self.report(RECORDED).returncode, 0)
         rows = [r for r in self.data("headline-over-time")
                 if (r["workload"], r["configuration"]) == ("kv", "lineup")]
-        self.assertEqual([(float(r["time (s)"]), int(r["heap used (bytes)"])) for r in rows],
-                         [(0, 0), (1, 1 << 20), (2, 2 << 20)])
+        series, = [line["result"]["series"]
+                   for line in map(json.loads, RECORDED.read_text().splitlines())
+                   if (line.get("workload"), line.get("configuration")) == ("kv", "lineup")
+                   and "series" in line["result"]]
+        self.assertEqual([(float(r["time (s)"]), int(r["heap used (bytes)"]),
+                           int(r["local (bytes)"])) for r in rows],
+                         list(zip(series["seconds"], series["heap_used_bytes"],
+                                  series["local_bytes"])))
+
+    def test_runs_that_were_not_sampled_have_no_memory_over_time(self):
+        def forget(line):
+            line.get("result", {}).pop("series", None)
+            return line
+        self.assertEqual(self.report(self.results(forget)).returncode, 0)
+        self.assertNotIn("memory over time", self.page())
+
+    def test_latencies_have_all_quantiles_that_were_counted(self):
+        self.assertEqual(self.report(RECORDED).returncode, 0)
+        rows = {(r["workload"], r["what"], r["configuration"]): r
+                for r in self.data("headline-waits")}
+        read = rows["kv", "kv.read", "lineup"]
+        values = [float(read[f"{q} (ns)"]) for q in ("p50", "p99", "p999", "p9999", "max")]
+        self.assertEqual(values, sorted(values))
+        self.assertEqual(rows["kv", "fetch.latency", "lineup"]["p9999 (ns)"], "")
 
 
 class Nonsense(Folder):
@@ -276,11 +341,12 @@ class Drawing(unittest.TestCase):
         self.assertLess(places[-1], panel.height)
 
     def test_looks_differ_by_more_than_colour(self):
-        names = ["lifo", "fifo", "memliner", "lineup", "no-gc", "x", "y"]
-        looks = [(s.shape, s.hollow, s.colour) for s in marks.styles(names).values()]
-        self.assertEqual(len(set(looks)), len(names))
-        known = [(s.shape, s.hollow) for s in marks.styles(names[:5]).values()]
-        self.assertEqual(len(set(known)), 5)
+        known, others = ["lifo", "fifo", "memliner", "lineup", "no-gc"], list("abcdefghijklmnop")
+        for names in (others, [*known, *others[:11]]):
+            self.assertEqual(len(names), 16)
+            drawn = {marks.point(dataclasses.replace(style, colour="#000000"), 0, 0, "")
+                     for style in marks.styles(names).values()}
+            self.assertEqual(len(drawn), 16)
         for fills in (marks.CAUSES, marks.PARTS):
             self.assertEqual(len({fill.hatch for fill in fills.values()}), len(fills))
 

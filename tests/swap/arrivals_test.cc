@@ -408,6 +408,22 @@ TEST_P(ArrivalsTest, PagesReadAgainSoonAfterTheyLeftAreCounted) {
   EXPECT_EQ(rig.metrics().refetches.Value(), 1u);
 }
 
+TEST_P(ArrivalsTest, PagesReadAgainAreCountedByWhomTheyAreFor) {
+  ArrivalsRig rig(Options());
+  for (PageIndex page = 0; page < kPurposes; ++page) {
+    rig.table().NoteDeparture(page);
+    EXPECT_EQ(rig.Post(page, 1, kAllPurposes[page]), 1u);
+  }
+  EXPECT_TRUE(rig.LandAll());
+  const PagerMetrics& metrics = rig.metrics();
+  EXPECT_EQ(metrics.refetches.Value(), kPurposes);
+  for (const base::Counter* each :
+       {&metrics.refetches_mutator, &metrics.refetches_collector, &metrics.prefetch.refetches,
+        &metrics.hint.refetches, &metrics.lookahead.refetches}) {
+    EXPECT_EQ(each->Value(), 1u);
+  }
+}
+
 TEST_P(ArrivalsTest, WhoGivesFramesIsToldWhenTheyWereTaken) {
   size_t told = 0;
   auto options = Options();
