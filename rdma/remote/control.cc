@@ -25,9 +25,12 @@ namespace proto = tandem::memory::v1;
 
 constexpr int kMaxMessageBytes = 64 << 10;
 constexpr auto kAnswerLimit = std::chrono::seconds(2);
-// For joining, since the first answer of a server takes longest, and lending, for which it clears,
-// registers and perhaps pins memory. Nobody who is not there makes anybody wait for it.
+// For joining, since the first answer of a server takes longest. Nobody who is not there makes
+// anybody wait for it.
 constexpr auto kSlowAnswerLimit = std::chrono::seconds(20);
+// For lending, for which a server clears, registers and perhaps pins memory. While a heap waits for
+// it none of its threads gets new memory: RemoteServer sees to it that it does so only once.
+constexpr auto kLendLimit = std::chrono::seconds(5);
 // For what a heap asks again and again of a server that may be gone, and back by now. gRPC makes a
 // lost connection anew only while a call waits for it, or every five seconds.
 constexpr auto kReconnectLimit = std::chrono::seconds(1);
@@ -175,6 +178,8 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
   grpc::Status Lend(grpc::ServerContext* context, const proto::LendRequest* request,
                     proto::LendReply* reply) override {
     return Answer(context, [&]() -> Status {
+      // Nobody would use it before the client leaves: this process was stopped for too long.
+      if (context->IsCancelled()) return Status::Unavailable("the heap waits no more");
       const StatusOr<LentMemory> lent = handler_.Lend(IdOf(request->id()), request->bytes());
       if (!lent.ok()) return lent.status();
       reply->set_bytes(lent.value().bytes);
@@ -248,8 +253,7 @@ class Client final : public ControlClient {
     SetId(*request.mutable_id(), id);
     request.set_bytes(bytes);
     proto::LendReply reply;
-    if (Status s = Call(&proto::MemoryServer::Stub::Lend, request, reply, kSlowAnswerLimit);
-        !s.ok()) {
+    if (Status s = Call(&proto::MemoryServer::Stub::Lend, request, reply, kLendLimit); !s.ok()) {
       return s;
     }
     return LentMemory{reply.bytes(), reply.key(), reply.base()};

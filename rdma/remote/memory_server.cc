@@ -32,6 +32,11 @@ uint64_t RandomNumber() {
   return number;
 }
 
+// Without its unit, as in `64 of 128 MiB`.
+std::string InMiB(uint64_t bytes) {
+  return fmt::format("{:.6g}", static_cast<double>(bytes) / (1 << 20));
+}
+
 bool IsLoopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
@@ -203,8 +208,7 @@ StatusOr<LentMemory> MemoryServer::LendTo(Client& client, uint64_t bytes) {
     Refused(Refusal::kDraining);
     return Status::Unavailable("it is shutting down");
   }
-  const uint64_t limit =
-      options_.client_bytes == 0 ? options_.capacity_bytes : options_.client_bytes;
+  const uint64_t limit = options_.client_bytes == 0 ? UINT64_MAX : options_.client_bytes;
   if (bytes == 0 || bytes % base::kPageSize != 0) {
     Refused(Refusal::kNonsense);
     return Status::InvalidArgument(fmt::format("{} bytes cannot be lent: not whole pages", bytes));
@@ -216,13 +220,14 @@ StatusOr<LentMemory> MemoryServer::LendTo(Client& client, uint64_t bytes) {
   if (!fits_client || whole > limit - client.lent_bytes) {
     Refused(Refusal::kClientLimit);
     return Status::ResourceExhausted(
-        fmt::format("one client may borrow {} bytes and has {}: {} more is too much", limit,
-                    client.lent_bytes, bytes));
+        fmt::format("one client may borrow {} MiB and has {}: {} more is too much", InMiB(limit),
+                    InMiB(client.lent_bytes), InMiB(bytes)));
   }
   if (!fits || whole > options_.capacity_bytes - lent_bytes_) {
     Refused(Refusal::kCapacity);
-    return Status::ResourceExhausted(fmt::format("{} of its {} bytes are lent: {} more is too much",
-                                                 lent_bytes_, options_.capacity_bytes, bytes));
+    return Status::ResourceExhausted(fmt::format("{} of its {} MiB are lent: {} more is too much",
+                                                 InMiB(lent_bytes_), InMiB(options_.capacity_bytes),
+                                                 InMiB(bytes)));
   }
   StatusOr<LentMemory> lent = client.session->Lend(whole);
   if (!lent.ok()) return lent;

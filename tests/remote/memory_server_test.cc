@@ -12,8 +12,11 @@
 #include "rdma/remote/ofi.h"
 #include "rdma/remote/remote_server.h"
 #include "rdma/remote/status_page.h"
+#include "runtime/base/clock.h"
 #include "tests/rdma/fabric_conformance.h"
+#include "tests/remote/growing_heap.h"
 #include "tests/remote/server_process.h"
+#include "tests/swap/pager_rig.h"
 
 namespace tandem::rdma {
 namespace {
@@ -68,6 +71,32 @@ TEST_F(MemoryServerTest, LendsWholeSlabsUpToItsCapacityAndAClientsLimit) {
   EXPECT_TRUE(client_->Leave(one).ok());
   EXPECT_EQ(server_->Stats().lent_bytes, 3 * kMiB);
   EXPECT_TRUE(client_->Lend(two, 2 * kMiB).ok());
+}
+
+TEST_F(MemoryServerTest, AHeapThatItCannotServeIsToldWhyAndDoesNotAskAtEachAllocation) {
+  Start({.capacity_bytes = 64 * kMiB});
+  GrowingHeap growing(server_->url());
+  const uint64_t start = base::NowNs();
+  while (growing.Grow()) {
+  }
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(growing.Grow());
+  const auto refused = [&](Refusal why) {
+    return server_->Stats().refused[static_cast<size_t>(why)];
+  };
+  EXPECT_LE(refused(Refusal::kCapacity), 2 + (base::NowNs() - start) / 100'000'000);
+  EXPECT_THAT(growing.heap().GrowthTrouble(), HasSubstr(server_->url().substr(6)));
+  EXPECT_THAT(growing.heap().GrowthTrouble(), HasSubstr("64 of its 64 MiB are lent"));
+  server_->Drain();
+  EXPECT_TRUE(swap::Eventually([&] { return growing.Grow() || refused(Refusal::kDraining) > 0; }));
+  EXPECT_THAT(growing.heap().GrowthTrouble(), HasSubstr("it is shutting down"));
+}
+
+TEST_F(MemoryServerTest, AHeapAtItsOwnLimitHasNoTroubleToGrow) {
+  Start({.capacity_bytes = 1024 * kMiB});
+  GrowingHeap growing(server_->url());
+  while (growing.Grow()) {
+  }
+  EXPECT_EQ(growing.heap().GrowthTrouble(), "");
 }
 
 TEST_F(MemoryServerTest, RefusesNonsense) {

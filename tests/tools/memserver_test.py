@@ -97,6 +97,14 @@ class MemserverTest(unittest.TestCase):
         self.assertGreater(metrics["tandem_memserver_lent_bytes_total"], 0)
         self.assertEqual(metrics['tandem_memserver_refused_total{reason="secret"}'], 0)
 
+    def test_a_heap_for_which_a_server_has_too_little_is_told_so(self):
+        _, url = self.start("--listen", "127.0.0.1:0", "--capacity", "64MiB")
+        result = self.tandem("run", "binary-trees", "--heap", "1GiB", "--fabric", url)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("the heap cannot grow: memory server " + url[6:], result.stderr)
+        self.assertIn("64 of its 64 MiB are lent", result.stderr)
+        self.assertNotIn("--heap", result.stderr)
+
     def test_encrypted_pages_give_the_same_answer(self):
         _, url = self.start("--listen", "127.0.0.1:0")
         result = self.word_count(url, "--encrypt")
