@@ -143,8 +143,9 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
       const auto shown = context->client_metadata().find(kSecretKey);
       if (shown == context->client_metadata().end() ||
           !SameText({shown->second.data(), shown->second.size()}, secret_)) {
-        handler_.Refused(Refusal::kSecret);
-        return {grpc::StatusCode::PERMISSION_DENIED, "the shared secret is missing or wrong"};
+        const std::string reason = "the shared secret is missing or wrong";
+        handler_.Refused(Refusal::kSecret, context->peer(), reason);
+        return {grpc::StatusCode::PERMISSION_DENIED, reason};
       }
     }
     return ToGrpc(act());
@@ -154,9 +155,10 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
                     proto::JoinReply* reply) override {
     return Answer(context, [&]() -> Status {
       if (request->version() != kControlVersion) {
-        handler_.Refused(Refusal::kVersion);
-        return Status::InvalidArgument(
-            fmt::format("it speaks version {}, not {}", kControlVersion, request->version()));
+        const std::string reason =
+            fmt::format("it speaks version {}, not {}", kControlVersion, request->version());
+        handler_.Refused(Refusal::kVersion, context->peer(), reason);
+        return Status::InvalidArgument(reason);
       }
       const StatusOr<Joined> joined = handler_.Join(request->fabric(), request->name());
       if (!joined.ok()) return joined.status();

@@ -6,7 +6,9 @@
 #include <sys/socket.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "rdma/remote/connection.h"
 #include "rdma/remote/ofi.h"
@@ -97,6 +99,25 @@ TEST_F(MemoryServerTest, AHeapAtItsOwnLimitHasNoTroubleToGrow) {
   while (growing.Grow()) {
   }
   EXPECT_EQ(growing.heap().GrowthTrouble(), "");
+}
+
+TEST_F(MemoryServerTest, LogsWhomItRefusesAndWhyButOnceASecond) {
+  std::vector<std::string> lines;
+  std::mutex mutex;
+  Start({.capacity_bytes = 8 * kMiB, .slab_bytes = kMiB, .log = [&](const std::string& line) {
+           const std::lock_guard lock(mutex);
+           lines.push_back(line);
+         }});
+  const uint64_t start = base::NowNs();
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(client_->Join("pigeon", "stranger").ok());
+  const ClientId nobody{server_->epoch(), 0x123};
+  EXPECT_FALSE(client_->Renew(nobody).ok());
+  const uint64_t seconds = (base::NowNs() - start) / 1'000'000'000;
+  server_.reset();
+  ASSERT_GE(lines.size(), 2u);
+  EXPECT_LE(lines.size(), 2 + seconds);
+  EXPECT_EQ(lines[0], "refused client stranger: it serves fabric tcp, not pigeon");
+  EXPECT_THAT(lines.back(), HasSubstr("refused client 0000000000000123: no such client"));
 }
 
 TEST_F(MemoryServerTest, RefusesNonsense) {

@@ -28,10 +28,10 @@ class MemserverTest(unittest.TestCase):
         with open(self.text, "w", encoding="ascii") as file:
             file.write("".join(f"word{i} {TEXT}" for i in range(20000)))
 
-    def start(self, *arguments):
+    def start(self, *arguments, stderr=subprocess.DEVNULL):
         """A server, and the URL that it says."""
         server = subprocess.Popen(
-            [TANDEM, "memserver", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            [TANDEM, "memserver", *arguments], stdout=subprocess.PIPE, stderr=stderr,
             stdin=subprocess.DEVNULL, text=True, env=self.environment)
         self.addCleanup(server.stdout.close)
         self.addCleanup(self.end, server)
@@ -161,10 +161,15 @@ class MemserverTest(unittest.TestCase):
         secret = os.path.join(self.folder.name, "secret")
         with open(secret, "w", encoding="ascii") as file:
             file.write("open sesame\n")
-        _, url = self.start("--listen", "127.0.0.1:0", "--secret-file", secret)
+        log = os.path.join(self.folder.name, "log")
+        with open(log, "w", encoding="ascii") as stderr:
+            _, url = self.start("--listen", "127.0.0.1:0", "--secret-file", secret, stderr=stderr)
         refused = self.word_count(url)
         self.assertEqual(refused.returncode, 1)
         self.assertIn("secret", refused.stderr)
+        with open(log, encoding="ascii") as file:
+            self.assertRegex(file.read(), r"refused ipv4:127\.0\.0\.1:\d+: the shared secret is "
+                                          "missing or wrong\n")
         self.environment["TANDEM_SECRET_FILE"] = secret
         result = self.word_count(url)
         self.assertEqual(result.returncode, 0, result.stderr)
