@@ -1,6 +1,7 @@
 #include "rdma/remote/control.h"
 
 #include <fmt/format.h>
+#include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -115,7 +116,10 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
     builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
     builder.AddListeningPort(address, ServerCredentials(address), &port_);
     builder.RegisterService(this);
+    // Our error is a line that names the address; gRPC writes several of its own besides.
+    gpr_set_log_function([](gpr_log_func_args*) {});
     server_ = builder.BuildAndStart();
+    gpr_set_log_function(nullptr);
     if (server_ != nullptr && (port_ != 0 || address.starts_with("unix:"))) return Status::Ok();
     return Status::Unavailable(
         fmt::format("cannot listen on {}: is the address this machine's, and free?{}", address,

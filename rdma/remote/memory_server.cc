@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "rdma/remote/data_road.h"
+#include "rdma/remote/host_port.h"
 #include "rdma/remote/shared_memory_files.h"
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
@@ -78,15 +79,9 @@ Status MemoryServer::Open() {
                         kSharedMemoryFolder));
     }
   } else {
-    const size_t colon = address.rfind(':');
-    if (colon == address.npos || colon == 0) {
-      return Status::InvalidArgument(
-          fmt::format("'{}' is no address to listen on; valid is HOST:PORT", Printable(address)));
-    }
-    host = address.substr(0, colon);
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-      host = host.substr(1, host.size() - 2);
-    }
+    StatusOr<HostPort> parsed = HostPort::Parse(address);
+    if (!parsed.ok()) return parsed.status();
+    host = parsed->host;
     if (!IsLoopback(host) && o.credentials.empty() && !o.insecure) {
       return Status::NotPermitted(fmt::format(
           "{} is not this machine alone: anybody who reaches it could borrow memory. "
@@ -103,7 +98,10 @@ Status MemoryServer::Open() {
       [this](const std::string& reason) {
         Refused(Refusal::kConnection, "a connection for pages", reason);
       });
-  if (!road.ok()) return road.status();
+  if (!road.ok()) {
+    return Status(road.status().code(), fmt::format("cannot listen on {}: {}", Printable(o.listen),
+                                                    road.status().message()));
+  }
   road_ = std::move(*road);
   {
     const SignalsBlocked blocked;

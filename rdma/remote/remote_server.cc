@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "rdma/remote/control.h"
+#include "rdma/remote/host_port.h"
 #include "rdma/remote/verbs/library.h"
 #include "runtime/base/clock.h"
 
@@ -40,17 +41,12 @@ StatusOr<std::unique_ptr<RemoteServer>> RemoteServer::Join(std::string_view url,
     if (!socket.ok()) return socket.status();
     address = *socket;
   } else {
-    const size_t colon = address.rfind(':');
-    if (!provider.has_value() || colon == address.npos || colon == 0 ||
-        colon + 1 == address.size()) {
+    StatusOr<HostPort> parsed = HostPort::Parse(address);
+    if (!provider.has_value() || !parsed.ok()) {
       return Status::InvalidArgument(fmt::format("'{}' names no memory server; valid are {}",
                                                  Printable(std::string(url)), kSyntax));
     }
-    transport.host = address.substr(0, colon);
-    if (transport.host.size() > 2 && transport.host.front() == '[' &&
-        transport.host.back() == ']') {
-      transport.host = transport.host.substr(1, transport.host.size() - 2);
-    }
+    transport.host = parsed->host;
   }
   server->provider_ = transport.provider = *provider;
   if (provider == Provider::kVerbs) {

@@ -139,6 +139,9 @@ class MemserverTest(unittest.TestCase):
 
     def test_nonsense_is_refused_in_one_line(self):
         for arguments in (["--fabric", "pigeon"], ["--listen", "nowhere"], ["--capacity", "much"],
+                          ["--listen", "127.0.0.1:"], ["--listen", "127.0.0.1:abc"],
+                          ["--listen", "127.0.0.1:70000"], ["--listen", ":9410"],
+                          ["--listen", "::1:9410"], ["--http", "70000"],
                           ["--slab", "1"], ["--http", "x"], ["--http", ":"], ["--slab", "2GiB"], ["--lease", "0"], ["--frobnicate"],
                           ["--fabric", "shm", "--listen", "../x"],
                           ["--secret-file", "/nonexistent"]):
@@ -146,10 +149,18 @@ class MemserverTest(unittest.TestCase):
             self.assertEqual(result.returncode, 2, arguments)
             self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
             self.assertEqual(result.stdout, "")
-        for url in ("tcp://", "tcp://x", "tcp://:1", "shm://a/b", "verbs://x", "tcp://127.0.0.1:1,speed=9",
+        for url in ("tcp://", "tcp://x", "tcp://x:", "tcp://x:70000", "tcp://:1", "shm://a/b", "verbs://x", "tcp://127.0.0.1:1,speed=9",
                     "tcp://127.0.0.1:1,depth=0"):
             result = self.word_count(url)
             self.assertEqual(result.returncode, 2, url)
+            self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+
+    def test_an_address_that_cannot_be_had_is_named_in_one_line(self):
+        _, url = self.start("--listen", "127.0.0.1:0")
+        for address in (url[6:], "192.0.2.1:9410", "nobody.invalid:9410"):
+            result = self.tandem("memserver", "--listen", address, "--insecure")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("cannot listen on " + address, result.stderr)
             self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
 
     def test_beyond_this_machine_it_wants_a_secret(self):
