@@ -169,6 +169,8 @@ std::map<std::string, uint64_t> Heap::Counters() const {
 
 HeapMemory Heap::Memory() const { return impl_->Memory(); }
 
+std::string Heap::GrowthTrouble() const { return impl_->pool->GrowthTrouble().message(); }
+
 Components ListComponents() {
   Components all;
   for (const auto& o : tracer::ListOrders()) all.orders.push_back({o.name, o.summary});

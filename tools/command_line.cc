@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "rdma/remote/host_port.h"
 #include "rdma/saved_preset.h"
 #include "tools/provenance.h"
 #include "workloads/bytes.h"
@@ -332,10 +333,8 @@ struct MemserverSyntax {
     }
     if (!request.http.empty()) {
       if (request.http.find(':') == request.http.npos) request.http = "127.0.0.1:" + request.http;
-      const std::string port = request.http.substr(request.http.rfind(':') + 1);
-      const bool number =
-          !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == port.npos;
-      if (!number || std::stoi(port) > 65535 || request.http.find(',') != request.http.npos) {
+      if (!rdma::HostPort::Parse(request.http).ok() ||
+          request.http.find(',') != request.http.npos) {
         return Status::InvalidArgument(
             fmt::format("--http: '{}' is no address; valid are HOST:PORT and PORT", request.http));
       }

@@ -126,6 +126,11 @@ class Heap {
   std::map<std::string, uint64_t> Counters() const;
   HeapMemory Memory() const;
 
+  // After an allocation has returned null: why the heap could not grow, though heap_bytes allows
+  // more, in one line (the memory server is full, is ending, does not answer). Empty if the last
+  // attempt to grow succeeded, or was one beyond heap_bytes.
+  std::string GrowthTrouble() const;
+
   internal::HeapImpl& impl() { return *impl_; }
 
  private:

@@ -1,6 +1,7 @@
 #include "rdma/remote/control.h"
 
 #include <fmt/format.h>
+#include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -25,9 +26,12 @@ namespace proto = tandem::memory::v1;
 
 constexpr int kMaxMessageBytes = 64 << 10;
 constexpr auto kAnswerLimit = std::chrono::seconds(2);
-// For joining, since the first answer of a server takes longest, and lending, for which it clears,
-// registers and perhaps pins memory. Nobody who is not there makes anybody wait for it.
+// For joining, since the first answer of a server takes longest. Nobody who is not there makes
+// anybody wait for it.
 constexpr auto kSlowAnswerLimit = std::chrono::seconds(20);
+// For lending, for which a server clears, registers and perhaps pins memory. While a heap waits for
+// it none of its threads gets new memory: RemoteServer sees to it that it does so only once.
+constexpr auto kLendLimit = std::chrono::seconds(5);
 // For what a heap asks again and again of a server that may be gone, and back by now. gRPC makes a
 // lost connection anew only while a call waits for it, or every five seconds.
 constexpr auto kReconnectLimit = std::chrono::seconds(1);
@@ -112,7 +116,10 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
     builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
     builder.AddListeningPort(address, ServerCredentials(address), &port_);
     builder.RegisterService(this);
+    // Our error is a line that names the address; gRPC writes several of its own besides.
+    gpr_set_log_function([](gpr_log_func_args*) {});
     server_ = builder.BuildAndStart();
+    gpr_set_log_function(nullptr);
     if (server_ != nullptr && (port_ != 0 || address.starts_with("unix:"))) return Status::Ok();
     return Status::Unavailable(
         fmt::format("cannot listen on {}: is the address this machine's, and free?{}", address,
@@ -140,8 +147,9 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
       const auto shown = context->client_metadata().find(kSecretKey);
       if (shown == context->client_metadata().end() ||
           !SameText({shown->second.data(), shown->second.size()}, secret_)) {
-        handler_.Refused(Refusal::kSecret);
-        return {grpc::StatusCode::PERMISSION_DENIED, "the shared secret is missing or wrong"};
+        const std::string reason = "the shared secret is missing or wrong";
+        handler_.Refused(Refusal::kSecret, context->peer(), reason);
+        return {grpc::StatusCode::PERMISSION_DENIED, reason};
       }
     }
     return ToGrpc(act());
@@ -151,9 +159,10 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
                     proto::JoinReply* reply) override {
     return Answer(context, [&]() -> Status {
       if (request->version() != kControlVersion) {
-        handler_.Refused(Refusal::kVersion);
-        return Status::InvalidArgument(
-            fmt::format("it speaks version {}, not {}", kControlVersion, request->version()));
+        const std::string reason =
+            fmt::format("it speaks version {}, not {}", kControlVersion, request->version());
+        handler_.Refused(Refusal::kVersion, context->peer(), reason);
+        return Status::InvalidArgument(reason);
       }
       const StatusOr<Joined> joined = handler_.Join(request->fabric(), request->name());
       if (!joined.ok()) return joined.status();
@@ -175,6 +184,8 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
   grpc::Status Lend(grpc::ServerContext* context, const proto::LendRequest* request,
                     proto::LendReply* reply) override {
     return Answer(context, [&]() -> Status {
+      // Nobody would use it before the client leaves: this process was stopped for too long.
+      if (context->IsCancelled()) return Status::Unavailable("the heap waits no more");
       const StatusOr<LentMemory> lent = handler_.Lend(IdOf(request->id()), request->bytes());
       if (!lent.ok()) return lent.status();
       reply->set_bytes(lent.value().bytes);
@@ -248,8 +259,7 @@ class Client final : public ControlClient {
     SetId(*request.mutable_id(), id);
     request.set_bytes(bytes);
     proto::LendReply reply;
-    if (Status s = Call(&proto::MemoryServer::Stub::Lend, request, reply, kSlowAnswerLimit);
-        !s.ok()) {
+    if (Status s = Call(&proto::MemoryServer::Stub::Lend, request, reply, kLendLimit); !s.ok()) {
       return s;
     }
     return LentMemory{reply.bytes(), reply.key(), reply.base()};

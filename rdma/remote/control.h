@@ -60,8 +60,8 @@ inline constexpr const char* kRefusalNames[kRefusalCount] = {
 class ControlHandler {
  public:
   virtual ~ControlHandler() = default;
-  // The protocol has refused somebody before asking.
-  virtual void Refused(Refusal why) = 0;
+  // The protocol has refused somebody before asking: the caller at the address `who`.
+  virtual void Refused(Refusal why, const std::string& who, const std::string& reason) = 0;
   virtual StatusOr<Joined> Join(const std::string& fabric, const std::string& name) = 0;
   virtual Status Renew(ClientId id) = 0;
   virtual StatusOr<LentMemory> Lend(ClientId id, uint64_t bytes) = 0;

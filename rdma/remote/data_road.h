@@ -37,8 +37,8 @@ class DataRoad {
  public:
   // Says which session may connect with this note; null: none.
   using Admit = std::function<DataSession*(const ConnectNote& note)>;
-  // Told of each connection that is refused.
-  using Log = std::function<void(const std::string& line)>;
+  // Told of each connection that is refused, and why.
+  using Log = std::function<void(const std::string& reason)>;
 
   // `host`: the address to listen on, if the provider has any.
   static StatusOr<std::unique_ptr<DataRoad>> Open(Provider provider, const std::string& host,

@@ -114,7 +114,11 @@ bool Keeper::Mend(Wire& wire) {
 }
 
 void Keeper::RenewLeases() {
-  if (base::NowNs() < next_renewal_ns_) return;
+  // A server that does not lend is asked for a sign of life, for nobody else would notice one.
+  const bool silence = std::any_of(servers_.begin(), servers_.end(), [](const auto* server) {
+    return server->silent() && !server->lost();
+  });
+  if (!silence && base::NowNs() < next_renewal_ns_) return;
   uint64_t wait_ns = UINT64_MAX;
   for (RemoteServer* server : servers_) {
     if (server->lost()) continue;

@@ -221,7 +221,7 @@ class MessageRoad final : public LibfabricRoad {
     Status status = session == nullptr ? Status::NotPermitted("it is no client of this server")
                                        : Accept(*session, info, note);
     if (status.ok()) return;
-    log_(fmt::format("refused a connection: {}", status.message()));
+    log_(status.message());
     (void)fi_reject(listener_.get(), info.handle, nullptr, 0);
   }
 

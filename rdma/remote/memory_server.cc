@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "rdma/remote/data_road.h"
+#include "rdma/remote/host_port.h"
 #include "rdma/remote/shared_memory_files.h"
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
@@ -21,6 +22,7 @@ namespace {
 
 constexpr int kServeMs = 20;
 constexpr uint64_t kLeaseCheckNs = 100'000'000;
+constexpr uint64_t kRefusalLineNs = 1'000'000'000;
 
 // Never 0.
 uint64_t RandomNumber() {
@@ -30,6 +32,11 @@ uint64_t RandomNumber() {
                  "the system gives no random numbers");
   }
   return number;
+}
+
+// Without its unit, as in `64 of 128 MiB`.
+std::string InMiB(uint64_t bytes) {
+  return fmt::format("{:.6g}", static_cast<double>(bytes) / (1 << 20));
 }
 
 bool IsLoopback(const std::string& host) {
@@ -72,15 +79,9 @@ Status MemoryServer::Open() {
                         kSharedMemoryFolder));
     }
   } else {
-    const size_t colon = address.rfind(':');
-    if (colon == address.npos || colon == 0) {
-      return Status::InvalidArgument(
-          fmt::format("'{}' is no address to listen on; valid is HOST:PORT", Printable(address)));
-    }
-    host = address.substr(0, colon);
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-      host = host.substr(1, host.size() - 2);
-    }
+    StatusOr<HostPort> parsed = HostPort::Parse(address);
+    if (!parsed.ok()) return parsed.status();
+    host = parsed->host;
     if (!IsLoopback(host) && o.credentials.empty() && !o.insecure) {
       return Status::NotPermitted(fmt::format(
           "{} is not this machine alone: anybody who reaches it could borrow memory. "
@@ -94,11 +95,13 @@ Status MemoryServer::Open() {
         StatusOr<Client*> client = Find({note.epoch, note.client});
         return client.ok() ? (*client)->session.get() : nullptr;
       },
-      [this](const std::string& line) {
-        Refused(Refusal::kConnection);
-        options_.log(line);
+      [this](const std::string& reason) {
+        Refused(Refusal::kConnection, "a connection for pages", reason);
       });
-  if (!road.ok()) return road.status();
+  if (!road.ok()) {
+    return Status(road.status().code(), fmt::format("cannot listen on {}: {}", Printable(o.listen),
+                                                    road.status().message()));
+  }
   road_ = std::move(*road);
   {
     const SignalsBlocked blocked;
@@ -177,13 +180,13 @@ void MemoryServer::EndLeases() {
 
 StatusOr<MemoryServer::Client*> MemoryServer::Find(ClientId id) {
   if (id.epoch != epoch_) {
-    Refused(Refusal::kUnknownClient);
-    return Status::DataLoss("the memory server was restarted, what it had lent is gone");
+    return Refuse(Refusal::kUnknownClient, fmt::format("client {:016x}", id.client),
+                  Status::DataLoss("the memory server was restarted, what it had lent is gone"));
   }
   const auto found = clients_.find(id.client);
   if (found == clients_.end()) {
-    Refused(Refusal::kUnknownClient);
-    return Status::DataLoss("no such client: it has left, or its lease has ended");
+    return Refuse(Refusal::kUnknownClient, fmt::format("client {:016x}", id.client),
+                  Status::DataLoss("no such client: it has left, or its lease has ended"));
   }
   return &found->second;
 }
@@ -198,34 +201,62 @@ void MemoryServer::Remove(uint64_t id, const char* why) {
   clients_.erase(found);
 }
 
-StatusOr<LentMemory> MemoryServer::LendTo(Client& client, uint64_t bytes) {
-  if (draining()) {
-    Refused(Refusal::kDraining);
-    return Status::Unavailable("it is shutting down");
+void MemoryServer::Refused(Refusal why, const std::string& who, const std::string& reason) {
+  uint64_t more = 0;
+  {
+    const std::lock_guard lock(refusals_mutex_);
+    Refusals& refusals = refusals_[static_cast<size_t>(why)];
+    ++refusals.count;
+    const uint64_t now = base::NowNs();
+    if (now < refusals.next_line_ns) {
+      ++refusals.unlogged;
+      return;
+    }
+    refusals.next_line_ns = now + kRefusalLineNs;
+    more = std::exchange(refusals.unlogged, 0);
   }
-  const uint64_t limit =
-      options_.client_bytes == 0 ? options_.capacity_bytes : options_.client_bytes;
+  options_.log(
+      fmt::format("refused {}: {}{}", who, reason,
+                  more == 0 ? "" : fmt::format(" ({} more since the last such line)", more)));
+}
+
+Status MemoryServer::Refuse(Refusal why, const std::string& who, Status status) {
+  Refused(why, who, status.message());
+  return status;
+}
+
+StatusOr<LentMemory> MemoryServer::LendTo(Client& client, uint64_t bytes) {
+  const std::string who = "client " + client.name;
+  if (draining()) {
+    return Refuse(Refusal::kDraining, who, Status::Unavailable("it is shutting down"));
+  }
+  const uint64_t limit = options_.client_bytes == 0 ? UINT64_MAX : options_.client_bytes;
   if (bytes == 0 || bytes % base::kPageSize != 0) {
-    Refused(Refusal::kNonsense);
-    return Status::InvalidArgument(fmt::format("{} bytes cannot be lent: not whole pages", bytes));
+    return Refuse(
+        Refusal::kNonsense, who,
+        Status::InvalidArgument(fmt::format("{} bytes cannot be lent: not whole pages", bytes)));
   }
   // Before rounding, which could wrap around.
   const bool fits_client = bytes <= limit - client.lent_bytes;
   const bool fits = bytes <= options_.capacity_bytes - lent_bytes_;
   const uint64_t whole = fits && fits_client ? base::RoundUp(bytes, options_.slab_bytes) : 0;
   if (!fits_client || whole > limit - client.lent_bytes) {
-    Refused(Refusal::kClientLimit);
-    return Status::ResourceExhausted(
-        fmt::format("one client may borrow {} bytes and has {}: {} more is too much", limit,
-                    client.lent_bytes, bytes));
+    return Refuse(Refusal::kClientLimit, who,
+                  Status::ResourceExhausted(
+                      fmt::format("one client may borrow {} MiB and has {}: {} more is too much",
+                                  InMiB(limit), InMiB(client.lent_bytes), InMiB(bytes))));
   }
   if (!fits || whole > options_.capacity_bytes - lent_bytes_) {
-    Refused(Refusal::kCapacity);
-    return Status::ResourceExhausted(fmt::format("{} of its {} bytes are lent: {} more is too much",
-                                                 lent_bytes_, options_.capacity_bytes, bytes));
+    return Refuse(Refusal::kCapacity, who,
+                  Status::ResourceExhausted(fmt::format(
+                      "{} of its {} MiB are lent: {} more is too much", InMiB(lent_bytes_),
+                      InMiB(options_.capacity_bytes), InMiB(bytes))));
   }
   StatusOr<LentMemory> lent = client.session->Lend(whole);
-  if (!lent.ok()) return lent;
+  if (!lent.ok()) {
+    options_.log(fmt::format("cannot lend to {}: {}", who, lent.status().message()));
+    return lent;
+  }
   client.lent_bytes += whole;
   lent_bytes_ += whole;
   totals_.lent_bytes_total += whole;
@@ -233,14 +264,14 @@ StatusOr<LentMemory> MemoryServer::LendTo(Client& client, uint64_t bytes) {
 }
 
 StatusOr<Joined> MemoryServer::Join(const std::string& fabric, const std::string& name) {
+  const std::string who = "client " + Printable(name);
   if (draining()) {
-    Refused(Refusal::kDraining);
-    return Status::Unavailable("it is shutting down");
+    return Refuse(Refusal::kDraining, who, Status::Unavailable("it is shutting down"));
   }
   if (fabric != options_.fabric) {
-    Refused(Refusal::kNonsense);
-    return Status::InvalidArgument(
-        fmt::format("it serves fabric {}, not {}", options_.fabric, Printable(fabric)));
+    return Refuse(Refusal::kNonsense, who,
+                  Status::InvalidArgument(fmt::format("it serves fabric {}, not {}",
+                                                      options_.fabric, Printable(fabric))));
   }
   StatusOr<Joined> joined = Status::Internal("");
   OnDataThread([&] {
@@ -274,14 +305,7 @@ StatusOr<LentMemory> MemoryServer::Lend(ClientId id, uint64_t bytes) {
   StatusOr<LentMemory> lent = Status::Internal("");
   OnDataThread([&] {
     StatusOr<Client*> client = Find(id);
-    if (!client.ok()) {
-      lent = client.status();
-      return;
-    }
-    lent = LendTo(**client, bytes);
-    if (!lent.ok()) {
-      options_.log(fmt::format("refused client {}: {}", (*client)->name, lent.status().message()));
-    }
+    lent = client.ok() ? LendTo(**client, bytes) : client.status();
   });
   return lent;
 }
@@ -320,10 +344,8 @@ MemoryServerStats MemoryServer::Stats() {
   });
   stats.capacity_bytes = options_.capacity_bytes;
   stats.slab_bytes = options_.slab_bytes;
-  // Relaxed: statistics.
-  for (size_t i = 0; i < kRefusalCount; ++i) {
-    stats.refused[i] = refused_[i].load(std::memory_order_relaxed);
-  }
+  const std::lock_guard lock(refusals_mutex_);
+  for (size_t i = 0; i < kRefusalCount; ++i) stats.refused[i] = refusals_[i].count;
   return stats;
 }
 

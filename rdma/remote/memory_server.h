@@ -39,6 +39,8 @@ struct MemoryServerOptions {
   Credentials credentials = {};  // what clients must show
   bool insecure = false;         // listen beyond this machine although they must show nothing
   bool busy_poll = false;        // the data thread never sleeps
+  // Called on any thread. Of refusals for one reason it hears once a second, and how many there
+  // were.
   std::function<void(const std::string& line)> log = [](const std::string&) {};
 };
 
@@ -93,9 +95,9 @@ class MemoryServer final : private ControlHandler {
   void Remove(uint64_t client, const char* why);
   StatusOr<LentMemory> LendTo(Client& client, uint64_t bytes);
 
-  void Refused(Refusal why) override {
-    refused_[static_cast<size_t>(why)].fetch_add(1, std::memory_order_relaxed);  // a statistic
-  }
+  void Refused(Refusal why, const std::string& who, const std::string& reason) override;
+  // As Refused, with what is returned to who asked.
+  Status Refuse(Refusal why, const std::string& who, Status status);
   StatusOr<Joined> Join(const std::string& fabric, const std::string& name) override;
   Status Renew(ClientId id) override;
   StatusOr<LentMemory> Lend(ClientId id, uint64_t bytes) override;
@@ -113,8 +115,14 @@ class MemoryServer final : private ControlHandler {
   std::unique_ptr<DataRoad> road_;
   std::unordered_map<uint64_t, Client> clients_;
   uint64_t lent_bytes_ = 0;
-  MemoryServerStats totals_;  // but for what is counted in refused_
-  std::atomic<uint64_t> refused_[kRefusalCount] = {};
+  MemoryServerStats totals_;  // but for what is counted in refusals_
+  struct Refusals {
+    uint64_t count = 0;
+    uint64_t unlogged = 0;  // since the last line about them
+    uint64_t next_line_ns = 0;
+  };
+  std::mutex refusals_mutex_;
+  Refusals refusals_[kRefusalCount];  // guarded by refusals_mutex_
 
   std::mutex tasks_mutex_;
   std::vector<std::function<void()>> tasks_;

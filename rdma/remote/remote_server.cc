@@ -8,11 +8,15 @@
 #include <utility>
 
 #include "rdma/remote/control.h"
+#include "rdma/remote/host_port.h"
 #include "rdma/remote/verbs/library.h"
+#include "runtime/base/clock.h"
 
 namespace tandem::rdma {
 
 namespace {
+
+constexpr uint64_t kAskAgainNs = 200'000'000;
 
 // For the server's log.
 std::string WhoWeAre() {
@@ -37,17 +41,12 @@ StatusOr<std::unique_ptr<RemoteServer>> RemoteServer::Join(std::string_view url,
     if (!socket.ok()) return socket.status();
     address = *socket;
   } else {
-    const size_t colon = address.rfind(':');
-    if (!provider.has_value() || colon == address.npos || colon == 0 ||
-        colon + 1 == address.size()) {
+    StatusOr<HostPort> parsed = HostPort::Parse(address);
+    if (!provider.has_value() || !parsed.ok()) {
       return Status::InvalidArgument(fmt::format("'{}' names no memory server; valid are {}",
                                                  Printable(std::string(url)), kSyntax));
     }
-    transport.host = address.substr(0, colon);
-    if (transport.host.size() > 2 && transport.host.front() == '[' &&
-        transport.host.back() == ']') {
-      transport.host = transport.host.substr(1, transport.host.size() - 2);
-    }
+    transport.host = parsed->host;
   }
   server->provider_ = transport.provider = *provider;
   if (provider == Provider::kVerbs) {
@@ -76,8 +75,16 @@ RemoteServer::~RemoteServer() {
 StatusOr<Extent> RemoteServer::Borrow(uint64_t bytes) {
   const std::lock_guard lock(mutex_);
   if (open_.bytes - open_used_ < bytes) {
+    if (Refuses(bytes)) return refusal_;
     auto lent = control_->Lend(joined_.id, bytes);
-    if (!lent.ok()) return Note(lent.status());
+    if (!lent.ok()) {
+      refusal_ = Note(lent.status());
+      refused_bytes_ = bytes;
+      ask_again_ns_ = base::NowNs() + kAskAgainNs;
+      silent_.store(refusal_.code() == StatusCode::kUnavailable, std::memory_order_relaxed);
+      return refusal_;
+    }
+    refusal_ = Status::Ok();
     open_ = *lent;
     open_used_ = 0;
   }
@@ -86,7 +93,18 @@ StatusOr<Extent> RemoteServer::Borrow(uint64_t bytes) {
   return extent;
 }
 
-Status RemoteServer::Renew() { return Note(control_->Renew(joined_.id)); }
+bool RemoteServer::Refuses(uint64_t bytes) const {
+  if (refusal_.ok()) return false;
+  if (lost() || silent()) return true;
+  // Less may be lent where more was too much.
+  return bytes >= refused_bytes_ && base::NowNs() < ask_again_ns_;
+}
+
+Status RemoteServer::Renew() {
+  Status status = Note(control_->Renew(joined_.id));
+  if (status.ok()) silent_.store(false, std::memory_order_relaxed);
+  return status;
+}
 
 StatusOr<std::string> RemoteServer::OpenRoad(const RoadNumber& road, const std::string& endpoint) {
   auto address = control_->OpenRoad(joined_.id, road, endpoint);

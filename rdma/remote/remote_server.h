@@ -32,13 +32,18 @@ class RemoteServer {
   const Joined& joined() const { return joined_; }
   Transport& transport() const { return *transport_; }
 
-  // Zero-filled. Several small extents share one slab of the server.
+  // Zero-filled. Several small extents share one slab of the server. Heaps that cannot grow ask at
+  // every allocation: the server itself is asked only when there is hope (see Refuses).
   StatusOr<Extent> Borrow(uint64_t bytes);
   Status Renew();
   StatusOr<std::string> OpenRoad(const RoadNumber& road, const std::string& endpoint);
 
   // What was borrowed is gone and never comes back. Relaxed: tells of nothing else.
   bool lost() const { return lost_.load(std::memory_order_relaxed); }
+
+  // It did not lend when it was asked last, for a reason other than its limits, and no lease has
+  // been renewed since. Relaxed: tells of nothing else.
+  bool silent() const { return silent_.load(std::memory_order_relaxed); }
 
   // Why pages do not get there at present: a constant; null if they do, or nothing is known.
   // Relaxed: for people.
@@ -48,6 +53,9 @@ class RemoteServer {
  private:
   RemoteServer() = default;
   Status Note(Status status);
+  // Whether asking for so many bytes would get the same answer as the last time, as far as we know.
+  // Under mutex_.
+  bool Refuses(uint64_t bytes) const;
 
   std::string url_;
   Provider provider_ = Provider::kTcp;
@@ -55,11 +63,17 @@ class RemoteServer {
   Joined joined_;
   std::unique_ptr<Transport> transport_;
   std::atomic<bool> lost_{false};
+  std::atomic<bool> silent_{false};
   std::atomic<const char*> trouble_{nullptr};
 
   std::mutex mutex_;
   LentMemory open_;         // guarded by mutex_; the slab that is being cut up
   uint64_t open_used_ = 0;  // guarded by mutex_
+
+  // The last loan that was refused. Guarded by mutex_.
+  Status refusal_;
+  uint64_t refused_bytes_ = 0;
+  uint64_t ask_again_ns_ = 0;
 };
 
 }  // namespace tandem::rdma

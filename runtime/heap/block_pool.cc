@@ -157,8 +157,9 @@ std::optional<BlockIndex> BlockPool::FindFreeRun(uint32_t count) {
 }
 
 bool BlockPool::Extend(BlockIndex end) {
-  if (end > space_.blocks.size()) return false;
-  if (!space_.pager.Extend(uint64_t{end} * kBlockPages).ok()) return false;
+  const bool within_limit = end <= space_.blocks.size();
+  growth_trouble_ = within_limit ? space_.pager.Extend(uint64_t{end} * kBlockPages) : Status::Ok();
+  if (!within_limit || !growth_trouble_.ok()) return false;
   free_.resize((end + 63) / 64);
   used_.store(end, std::memory_order_release);
   return true;

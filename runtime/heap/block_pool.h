@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "runtime/heap/space.h"
+#include "tandem/status.h"
 
 namespace tandem::heap {
 
@@ -53,6 +54,12 @@ class BlockPool {
 
   // Blocks below this have been in use at some time.
   BlockIndex used() const { return used_.load(std::memory_order_acquire); }
+
+  // Why the last attempt to grow failed, if not for the heap's limit. Ok: it did not.
+  Status GrowthTrouble() {
+    std::lock_guard lock(mutex_);
+    return growth_trouble_;
+  }
 
   // What is free of the heap's limit, in whole blocks, 0 to 1.
   double FreeShare() {
@@ -88,6 +95,7 @@ class BlockPool {
   std::vector<uint64_t> free_;  // a bit a block below used_
   uint32_t free_count_ = 0;
   BlockIndex free_hint_ = 0;
+  Status growth_trouble_;
   std::array<std::vector<BlockIndex>, kSharedKinds> partial_;
   std::array<std::vector<BlockIndex>, kSharedKinds> last_resort_;
   std::atomic<uint32_t> cycle_{0};  // changes under the lock

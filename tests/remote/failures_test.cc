@@ -18,7 +18,9 @@
 #include <vector>
 
 #include "rdma/slab_map.h"
+#include "runtime/base/clock.h"
 #include "tests/rdma/fabric_conformance.h"
+#include "tests/remote/growing_heap.h"
 #include "tests/remote/server_process.h"
 #include "tests/swap/pager_rig.h"
 
@@ -232,6 +234,33 @@ TEST_P(Failures, AServerThatIsStoppedEndsInTheLostPageHandler) {
   EXPECT_FALSE(Try([&] { (void)rig.Words(0)[0]; }));
   EXPECT_THAT(t_reason, HasSubstr("lost"));
   server_->Signal(SIGCONT);
+}
+
+TEST_P(Failures, AHeapThatGrowsOnAStoppedServerIsFullUntilTheServerAnswersAgain) {
+  GrowingHeap growing(server_->url());
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(growing.Grow());
+  server_->Stop();
+  const uint64_t start = base::NowNs();
+  int grown = 0;
+  while (growing.Grow()) ++grown;
+  EXPECT_LT(grown, 64);
+  EXPECT_THAT(growing.heap().GrowthTrouble(), HasSubstr("no answer from a memory server"));
+  // Once the server is known not to answer, nobody waits for it: each of these allocations would
+  // take longer than that, or than all of them may.
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(growing.Grow());
+  EXPECT_LT(base::NowNs() - start, 20'000'000'000u);
+  server_->Signal(SIGCONT);
+  EXPECT_TRUE(swap::Eventually([&] { return growing.Grow(); }));
+  EXPECT_EQ(growing.heap().GrowthTrouble(), "");
+}
+
+TEST_P(Failures, AHeapThatGrowsOnAKilledServerIsFullForThatReason) {
+  GrowingHeap growing(server_->url());
+  ASSERT_TRUE(growing.Grow());
+  server_->Kill(SIGKILL);
+  while (growing.Grow()) {
+  }
+  EXPECT_THAT(growing.heap().GrowthTrouble(), HasSubstr("no answer from a memory server"));
 }
 
 TEST_P(Failures, AServerThatIsKilledEndsInTheLostPageHandler) {

@@ -6,14 +6,19 @@
 #include <sys/socket.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "rdma/remote/connection.h"
 #include "rdma/remote/ofi.h"
 #include "rdma/remote/remote_server.h"
 #include "rdma/remote/status_page.h"
+#include "runtime/base/clock.h"
 #include "tests/rdma/fabric_conformance.h"
+#include "tests/remote/growing_heap.h"
 #include "tests/remote/server_process.h"
+#include "tests/swap/pager_rig.h"
 
 namespace tandem::rdma {
 namespace {
@@ -68,6 +73,51 @@ TEST_F(MemoryServerTest, LendsWholeSlabsUpToItsCapacityAndAClientsLimit) {
   EXPECT_TRUE(client_->Leave(one).ok());
   EXPECT_EQ(server_->Stats().lent_bytes, 3 * kMiB);
   EXPECT_TRUE(client_->Lend(two, 2 * kMiB).ok());
+}
+
+TEST_F(MemoryServerTest, AHeapThatItCannotServeIsToldWhyAndDoesNotAskAtEachAllocation) {
+  Start({.capacity_bytes = 64 * kMiB});
+  GrowingHeap growing(server_->url());
+  const uint64_t start = base::NowNs();
+  while (growing.Grow()) {
+  }
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(growing.Grow());
+  const auto refused = [&](Refusal why) {
+    return server_->Stats().refused[static_cast<size_t>(why)];
+  };
+  EXPECT_LE(refused(Refusal::kCapacity), 2 + (base::NowNs() - start) / 100'000'000);
+  EXPECT_THAT(growing.heap().GrowthTrouble(), HasSubstr(server_->url().substr(6)));
+  EXPECT_THAT(growing.heap().GrowthTrouble(), HasSubstr("64 of its 64 MiB are lent"));
+  server_->Drain();
+  EXPECT_TRUE(swap::Eventually([&] { return growing.Grow() || refused(Refusal::kDraining) > 0; }));
+  EXPECT_THAT(growing.heap().GrowthTrouble(), HasSubstr("it is shutting down"));
+}
+
+TEST_F(MemoryServerTest, AHeapAtItsOwnLimitHasNoTroubleToGrow) {
+  Start({.capacity_bytes = 1024 * kMiB});
+  GrowingHeap growing(server_->url());
+  while (growing.Grow()) {
+  }
+  EXPECT_EQ(growing.heap().GrowthTrouble(), "");
+}
+
+TEST_F(MemoryServerTest, LogsWhomItRefusesAndWhyButOnceASecond) {
+  std::vector<std::string> lines;
+  std::mutex mutex;
+  Start({.capacity_bytes = 8 * kMiB, .slab_bytes = kMiB, .log = [&](const std::string& line) {
+           const std::lock_guard lock(mutex);
+           lines.push_back(line);
+         }});
+  const uint64_t start = base::NowNs();
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(client_->Join("pigeon", "stranger").ok());
+  const ClientId nobody{server_->epoch(), 0x123};
+  EXPECT_FALSE(client_->Renew(nobody).ok());
+  const uint64_t seconds = (base::NowNs() - start) / 1'000'000'000;
+  server_.reset();
+  ASSERT_GE(lines.size(), 2u);
+  EXPECT_LE(lines.size(), 2 + seconds);
+  EXPECT_EQ(lines[0], "refused client stranger: it serves fabric tcp, not pigeon");
+  EXPECT_THAT(lines.back(), HasSubstr("refused client 0000000000000123: no such client"));
 }
 
 TEST_F(MemoryServerTest, RefusesNonsense) {

@@ -28,10 +28,10 @@ class MemserverTest(unittest.TestCase):
         with open(self.text, "w", encoding="ascii") as file:
             file.write("".join(f"word{i} {TEXT}" for i in range(20000)))
 
-    def start(self, *arguments):
+    def start(self, *arguments, stderr=subprocess.DEVNULL):
         """A server, and the URL that it says."""
         server = subprocess.Popen(
-            [TANDEM, "memserver", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            [TANDEM, "memserver", *arguments], stdout=subprocess.PIPE, stderr=stderr,
             stdin=subprocess.DEVNULL, text=True, env=self.environment)
         self.addCleanup(server.stdout.close)
         self.addCleanup(self.end, server)
@@ -97,6 +97,14 @@ class MemserverTest(unittest.TestCase):
         self.assertGreater(metrics["tandem_memserver_lent_bytes_total"], 0)
         self.assertEqual(metrics['tandem_memserver_refused_total{reason="secret"}'], 0)
 
+    def test_a_heap_for_which_a_server_has_too_little_is_told_so(self):
+        _, url = self.start("--listen", "127.0.0.1:0", "--capacity", "64MiB")
+        result = self.tandem("run", "binary-trees", "--heap", "1GiB", "--fabric", url)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("the heap cannot grow: memory server " + url[6:], result.stderr)
+        self.assertIn("64 of its 64 MiB are lent", result.stderr)
+        self.assertNotIn("--heap", result.stderr)
+
     def test_encrypted_pages_give_the_same_answer(self):
         _, url = self.start("--listen", "127.0.0.1:0")
         result = self.word_count(url, "--encrypt")
@@ -131,6 +139,9 @@ class MemserverTest(unittest.TestCase):
 
     def test_nonsense_is_refused_in_one_line(self):
         for arguments in (["--fabric", "pigeon"], ["--listen", "nowhere"], ["--capacity", "much"],
+                          ["--listen", "127.0.0.1:"], ["--listen", "127.0.0.1:abc"],
+                          ["--listen", "127.0.0.1:70000"], ["--listen", ":9410"],
+                          ["--listen", "::1:9410"], ["--http", "70000"],
                           ["--slab", "1"], ["--http", "x"], ["--http", ":"], ["--slab", "2GiB"], ["--lease", "0"], ["--frobnicate"],
                           ["--fabric", "shm", "--listen", "../x"],
                           ["--secret-file", "/nonexistent"]):
@@ -138,10 +149,18 @@ class MemserverTest(unittest.TestCase):
             self.assertEqual(result.returncode, 2, arguments)
             self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
             self.assertEqual(result.stdout, "")
-        for url in ("tcp://", "tcp://x", "tcp://:1", "shm://a/b", "verbs://x", "tcp://127.0.0.1:1,speed=9",
+        for url in ("tcp://", "tcp://x", "tcp://x:", "tcp://x:70000", "tcp://:1", "shm://a/b", "verbs://x", "tcp://127.0.0.1:1,speed=9",
                     "tcp://127.0.0.1:1,depth=0"):
             result = self.word_count(url)
             self.assertEqual(result.returncode, 2, url)
+            self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+
+    def test_an_address_that_cannot_be_had_is_named_in_one_line(self):
+        _, url = self.start("--listen", "127.0.0.1:0")
+        for address in (url[6:], "192.0.2.1:9410", "nobody.invalid:9410"):
+            result = self.tandem("memserver", "--listen", address, "--insecure")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("cannot listen on " + address, result.stderr)
             self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
 
     def test_beyond_this_machine_it_wants_a_secret(self):
@@ -153,10 +172,15 @@ class MemserverTest(unittest.TestCase):
         secret = os.path.join(self.folder.name, "secret")
         with open(secret, "w", encoding="ascii") as file:
             file.write("open sesame\n")
-        _, url = self.start("--listen", "127.0.0.1:0", "--secret-file", secret)
+        log = os.path.join(self.folder.name, "log")
+        with open(log, "w", encoding="ascii") as stderr:
+            _, url = self.start("--listen", "127.0.0.1:0", "--secret-file", secret, stderr=stderr)
         refused = self.word_count(url)
         self.assertEqual(refused.returncode, 1)
         self.assertIn("secret", refused.stderr)
+        with open(log, encoding="ascii") as file:
+            self.assertRegex(file.read(), r"refused ipv4:127\.0\.0\.1:\d+: the shared secret is "
+                                          "missing or wrong\n")
         self.environment["TANDEM_SECRET_FILE"] = secret
         result = self.word_count(url)
         self.assertEqual(result.returncode, 0, result.stderr)

@@ -157,7 +157,7 @@ class Road final : public VerbsRoad {
                               ? Status::NotPermitted("it is no client of this server")
                               : Accept(*session, *note, std::move(id), reads);
     if (status.ok()) return;
-    log_(fmt::format("refused a connection: {}", status.message()));
+    log_(status.message());
     // Accept leaves it alone unless it succeeds.
     (void)RdmaCm().reject(raw, nullptr, 0);
   }

@@ -94,7 +94,10 @@ Status VerbsTransport::FindDevice() {
 }
 
 Status VerbsTransport::Register(void* start, size_t bytes) {
-  ibv_mr* const region = Verbs().reg_mr(domain_.get(), start, bytes, IBV_ACCESS_LOCAL_WRITE);
+  int access = IBV_ACCESS_LOCAL_WRITE;
+  // On iWARP the answer to a read is a write from the other side, named by the buffer's key.
+  if (device()->device->transport_type == IBV_TRANSPORT_IWARP) access |= IBV_ACCESS_REMOTE_WRITE;
+  ibv_mr* const region = Verbs().reg_mr(domain_.get(), start, bytes, access);
   if (region == nullptr) return VerbsError("registering a buffer", errno);
   regions_.emplace_back(region);
   buffers_.Add({reinterpret_cast<uintptr_t>(start), bytes, region});
