@@ -46,6 +46,7 @@ class Heap {
 
   std::map<std::string, uint64_t> Counters() const;
   HeapMemory Memory() const;
+  std::string GrowthTrouble() const { return {}; }  // nobody lends to them
 
  private:
   explicit Heap(uint64_t outside_bytes) : outside_bytes_(outside_bytes) {}
