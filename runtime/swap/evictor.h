@@ -104,9 +104,10 @@ class Evictor {
   };
 
   bool FramesAreShort() const { return parts_.budget.free() < low_; }
-  // The thread's own mark: below that others do not keep up. Had it gone on to the low watermark,
-  // it would never end while they take frames.
-  bool FramesRunOut() const { return parts_.budget.free() < (low_ + 1) / 2; }
+  // The thread's own mark: others do not keep up, or only such reads wait for frames as leave a
+  // reserve (ArrivalsParts). Had it gone on to the low watermark, it would never end while frames
+  // are taken.
+  bool FramesRunOut() const { return parts_.budget.free() <= low_ / 2; }
   bool UseWaitNow(uint64_t usual_ns);
   void StartThread();
   void ThreadMain();
