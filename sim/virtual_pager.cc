@@ -21,7 +21,7 @@ using swap::PageState;
 using swap::Purpose;
 using swap::Residency;
 
-constexpr size_t kBatch = 16;  // of a thread that has taken frames
+constexpr size_t kBatch = swap::Evictor::kBatchHere;
 constexpr size_t kMaxWrites = swap::Staging::kSlots / 4;
 constexpr size_t kRangeWindow = 64;
 constexpr uint64_t kGoodCopy = 2;  // a hash: neither of the two that mean something else

@@ -20,8 +20,6 @@ namespace tandem::swap {
 namespace {
 
 constexpr size_t kMaxBatch = 64;
-// A mutator that evicts is held up meanwhile.
-constexpr size_t kBatchHere = 16;
 constexpr uint64_t kDearestNs = 50'000;
 // Writes queued or in flight. The rest of the slots is for fetches: since only the holder of the
 // lock polls writes, it must never wait for a slot that one of them has.

@@ -67,9 +67,13 @@ class Evictor {
   }
   // For a thread that waits for a page, as a rule for `usual_ns` from now on: evicts as many as
   // fit, if frames are short. False: it did nothing. Async-signal-safe.
-  bool UseWait(uint64_t usual_ns) { return FramesAreShort() && UseWaitNow(usual_ns); }
+  bool UseWait(uint64_t usual_ns) {
+    return usual_ns > 0 && FramesAreShort() && UseWaitNow(usual_ns);
+  }
   // Has the thread go on. Cheap; async-signal-safe.
   void Wake();
+  // Pages that a thread has leave at most at a time: it is held up meanwhile.
+  static constexpr size_t kBatchHere = 16;
   // Free frames below this are short: time to evict.
   static size_t LowWatermark(const Budget& budget) {
     return std::clamp<size_t>(budget.limit() / 32, 4, 256);
@@ -148,7 +152,8 @@ class Evictor {
   uint64_t next_timeout_check_ns_ = 0;
   uint32_t overdue_checks_ = 0;  // in a row, without a completion in between
 
-  uint64_t page_cost_ns_ = 0;  // what it took of late for a page to leave; under the lock
+  // What it took of late for a page to leave; 0: not known yet. Under the lock.
+  uint64_t page_cost_ns_ = 0;
 
   std::atomic<uint32_t> wakeups_{0};
   std::atomic<bool> asleep_{false};

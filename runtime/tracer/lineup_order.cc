@@ -55,7 +55,13 @@ void LineupOrder::Spill() {
 }
 
 size_t LineupOrder::Pop(std::span<Grey> out) {
-  if (popped_ < kFollowEvery && OnlyTheStack()) return PopStack(out);
+  const size_t n = popped_ < kFollowEvery && OnlyTheStack() ? PopStack(out) : LookAround(out);
+  popped_ += n;
+  return n;
+}
+
+// The way to what is not on the stack.
+size_t LineupOrder::LookAround(std::span<Grey> out) {
   const bool busy = !stack_.empty() || !hand_.empty();
   if (!wanted_.empty()) {
     surroundings_.Fetch(wanted_, swap::Purpose::kLookAhead);
@@ -74,14 +80,12 @@ size_t LineupOrder::TakeNext(std::span<Grey> out) {
   for (; n < out.size() && !explored_.empty(); explored_.pop_back()) out[n++] = explored_.back();
   if (n > 0) {
     metrics_.from_ring.Add(n);
-    popped_ += n;
     return n;
   }
   if (hand_.empty()) TakeReady();
   if (hand_.empty() && stack_.empty()) Drain();
   if (!hand_.empty()) {
     for (; n < out.size() && !hand_.empty(); hand_.pop_back()) out[n++] = hand_.back();
-    popped_ += n;
     return n;
   }
   return PopStack(out);
@@ -92,7 +96,6 @@ size_t LineupOrder::PopStack(std::span<Grey> out) {
   for (size_t i = 0; i < n; ++i) out[i] = Grey(stack_[stack_.size() - 1 - i]);
   stack_.resize(stack_.size() - n);
   from_queue_ += n;
-  popped_ += n;
   return n;
 }
 

@@ -85,6 +85,7 @@ class LineupOrder final : public Order {
   }
   void Spill();
   size_t PopStack(std::span<Grey> out);
+  size_t LookAround(std::span<Grey> out);
   size_t TakeNext(std::span<Grey> out);
   void FollowMutators();
   void TakeReady();
