@@ -1,7 +1,8 @@
 // What the tests of prefetchers share: to ask one about an access, and to play a sequence to it.
 //
-// The sequences are made up in the likeness of what a thread's faults look like: with a table used
-// on the side, a hole, pages that come twice.
+// The sequences here are made up in the likeness of what a thread's faults look like, so that a
+// reader sees what is in them: with a table used on the side, a hole, pages that come twice. Those
+// of real programs: recorded_faults_test.cc.
 #pragma once
 
 #include <array>
@@ -43,6 +44,21 @@ inline Outcome Replay(Prefetcher& prefetcher, std::span<const Page> touched) {
     ++(hit ? outcome.hits : outcome.misses);
     for (const Page p : Ask(prefetcher, page, hit)) {
       if (!used.contains(p) && prefetched.insert(p).second) ++outcome.prefetched;
+    }
+  }
+  return outcome;
+}
+
+// What a thread waited for while nothing was prefetched. A page that comes again was evicted
+// meanwhile; which other pages were local is not known, so what is named counts as prefetched.
+inline Outcome ReplayFaults(Prefetcher& prefetcher, std::span<const Page> faults) {
+  Outcome outcome;
+  std::set<Page> prefetched;
+  for (const Page page : faults) {
+    const bool hit = prefetched.erase(page) > 0;
+    ++(hit ? outcome.hits : outcome.misses);
+    for (const Page p : Ask(prefetcher, page, hit)) {
+      if (prefetched.insert(p).second) ++outcome.prefetched;
     }
   }
   return outcome;
