@@ -80,11 +80,11 @@ struct Place {
 using Made = StatusOr<std::unique_ptr<Order>>;
 
 template <typename T>
-Made MakeUnaligned(std::string_view options, const Place&) {
+Made MakeUnaligned(std::string_view options, const Place& place) {
   struct None {};
   None none;
   if (Status s = ParseOptions<None>(options, {}, none); !s.ok()) return s;
-  return std::unique_ptr<Order>(std::make_unique<T>());
+  return std::unique_ptr<Order>(std::make_unique<T>(place.metrics));
 }
 
 Made MakeMemliner(std::string_view text, const Place& place) {

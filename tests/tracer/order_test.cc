@@ -73,6 +73,7 @@ TEST_F(OrderTest, LifoPopsTheNewestFirstAndAnObjectsReferencesInTheirOrder) {
   Push(*order, {At(1), At(2), At(3)}, 0);
   Push(*order, {At(4), At(5)}, 0);
   EXPECT_THAT(TraceAll(*order), ElementsAre(At(4), At(5), At(1), At(2), At(3)));
+  EXPECT_EQ(metrics_.from_queue.Value(), 5u);
 }
 
 TEST_F(OrderTest, FifoPopsTheOldestFirst) {
@@ -80,6 +81,7 @@ TEST_F(OrderTest, FifoPopsTheOldestFirst) {
   Push(*order, {At(1), At(2), At(3)}, 0);
   Push(*order, {At(4), At(5)}, 0);
   EXPECT_THAT(TraceAll(*order), ElementsAre(At(1), At(2), At(3), At(4), At(5)));
+  EXPECT_EQ(metrics_.from_queue.Value(), 5u);
 }
 
 TEST_F(OrderTest, UnalignedOrdersWaitForFarPagesInTheirTurn) {
