@@ -595,9 +595,7 @@ class PagerArrivalsTest : public RoadTest {
   static void MakeFar(PagerRig& rig, size_t count) {
     rig.FillRange(0, count, 1);
     rig.Evict(0, count);
-    EXPECT_TRUE(Eventually([&] {
-      return rig.pager().budget().free() >= Evictor::LowWatermark(rig.pager().budget());
-    }));
+    rig.LeaveFree(Evictor::LowWatermark(rig.pager().budget()));
   }
   // Posts one page, when there is a frame for it. It stays until the pin is taken away.
   static void PostAndPin(PagerRig& rig, PageIndex page, Purpose purpose) {

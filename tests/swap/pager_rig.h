@@ -118,11 +118,12 @@ class PagerRig {
   uint64_t WrittenBytes() const { return Sum(fabric_->Stats().written_bytes); }
 
   // Leaves so many frames free that none of a few accesses is followed by an eviction.
-  void MakeRoom() {
-    const Budget& budget = pager_->budget();
-    const size_t low = Evictor::LowWatermark(budget);
-    EXPECT_TRUE(Eventually(
-        [&] { return budget.free() >= 2 * low || (pager_->evictor().TryEvict(), false); }));
+  void MakeRoom() { LeaveFree(2 * Evictor::LowWatermark(pager_->budget())); }
+  // The evictor's own thread would rest with fewer.
+  void LeaveFree(size_t frames) {
+    EXPECT_TRUE(Eventually([&] {
+      return pager_->budget().free() >= frames || (pager_->evictor().TryEvict(), false);
+    }));
   }
   // Lands all that is in flight.
   void LandAll() {
