@@ -3,6 +3,7 @@
 #include "runtime/prefetch/leap.h"
 #include "runtime/prefetch/prefetcher.h"
 #include "runtime/prefetch/readahead.h"
+#include "runtime/prefetch/streams.h"
 #include "runtime/prefetch/stride.h"
 
 namespace tandem::prefetch {
@@ -28,6 +29,8 @@ constexpr Entry kPrefetchers[] = {
     {"readahead-16", "the aligned block of 16 pages around every miss", Make<FixedReadahead>},
     {"leap", "up to 8 pages along the distance that most recent accesses share", Make<Leap>},
     {"stride", "up to 16 pages ahead once a distance has been seen twice in a row", Make<Stride>},
+    {"streams", "up to 16 pages ahead along each of several streams, with holes in them",
+     Make<Streams>},
 };
 
 }  // namespace

@@ -168,10 +168,10 @@ TEST_P(EarlyReaderTest, CountsAddUpWhateverHappens) {
   Start({.fabric = "emulated:rdma40,loss=0.02,timeout_ms=2,damage=0.1,delay=0.05,delay_ns=200000",
          .pages = kFew,
          .local_pages = 256});
-  const char* const prefetchers[] = {"readahead", "readahead-16", "leap", "stride"};
+  const char* const prefetchers[] = {"readahead", "readahead-16", "leap", "stride", "streams"};
   const uint64_t seed = TestSeed();
   std::vector<std::thread> threads;
-  for (size_t t = 0; t < 4; ++t) {
+  for (size_t t = 0; t < std::size(prefetchers); ++t) {
     threads.emplace_back([&, t] {
       BoundPort port(rig_->pager(), Reader(prefetchers[t]));
       Random random(seed + t);

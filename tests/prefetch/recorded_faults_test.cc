@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <ostream>
 #include <string>
 
 #include "tests/prefetch/replay.h"
@@ -37,28 +38,37 @@ constexpr Expected kExpected[] = {
     {"dataframe", "readahead-16", {41, 559, 615}},
     {"dataframe", "leap", {92, 508, 540}},
     {"dataframe", "stride", {59, 541, 557}},
+    {"dataframe", "streams", {9, 591, 639}},
     {"graph", "readahead", {491, 109, 242}},
     {"graph", "readahead-16", {227, 373, 3405}},
     {"graph", "leap", {512, 88, 186}},
     {"graph", "stride", {520, 80, 119}},
+    {"graph", "streams", {475, 125, 250}},
     {"kv", "readahead", {600, 0, 18}},
     {"kv", "readahead-16", {455, 145, 6825}},
     {"kv", "leap", {600, 0, 0}},
     {"kv", "stride", {600, 0, 0}},
+    {"kv", "streams", {600, 0, 0}},
     {"linear-regression", "readahead", {132, 468, 696}},
     {"linear-regression", "readahead-16", {41, 559, 615}},
     {"linear-regression", "leap", {600, 0, 0}},
     {"linear-regression", "stride", {600, 0, 0}},
+    {"linear-regression", "streams", {10, 590, 756}},
     {"linked-lists", "readahead", {79, 521, 539}},
     {"linked-lists", "readahead-16", {40, 560, 600}},
     {"linked-lists", "leap", {83, 517, 538}},
     {"linked-lists", "stride", {14, 586, 602}},
+    {"linked-lists", "streams", {9, 591, 623}},
     {"sort", "readahead", {384, 216, 464}},
     {"sort", "readahead-16", {133, 467, 1984}},
     {"sort", "leap", {591, 9, 26}},
     {"sort", "stride", {597, 3, 8}},
+    {"sort", "streams", {347, 253, 612}},
 };
 
+void PrintTo(const Expected& expected, std::ostream* out) {
+  *out << expected.prefetcher << " over " << expected.program;
+}
 std::string NameOf(const ::testing::TestParamInfo<Expected>& info) {
   std::string name = std::string(info.param.program) + "_" + info.param.prefetcher;
   std::replace(name.begin(), name.end(), '-', '_');
