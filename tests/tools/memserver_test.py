@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import urllib.error
 import urllib.request
@@ -43,6 +44,16 @@ class MemserverTest(unittest.TestCase):
         """It still serves, or has ended in peace: it has not crashed."""
         server.kill()
         self.assertIn(server.wait(), (0, -signal.SIGKILL))
+
+    def await_line(self, path, pattern):
+        """Until a file that another process writes has it."""
+        deadline = time.monotonic() + 200
+        while time.monotonic() < deadline:
+            with open(path, encoding="ascii") as file:
+                if re.search(pattern, file.read()):
+                    return
+            time.sleep(0.01)
+        self.fail(f"nobody wrote '{pattern}'")
 
     def tandem(self, *arguments):
         return subprocess.run(
@@ -104,6 +115,37 @@ class MemserverTest(unittest.TestCase):
         self.assertIn("the heap cannot grow: memory server " + url[6:], result.stderr)
         self.assertIn("64 of its 64 MiB are lent", result.stderr)
         self.assertNotIn("--heap", result.stderr)
+
+    def test_a_heap_that_wants_more_than_one_may_have_is_refused_and_others_go_on(self):
+        log = self.file("log")
+        with open(log, "w", encoding="ascii") as stderr:
+            # The lease does not end while the first heap is stopped.
+            _, url = self.start("--listen", "127.0.0.1:0", "--capacity", "256MiB",
+                                "--client-limit", "64MiB", "--lease", "3600", stderr=stderr)
+        modest = subprocess.Popen(
+            [TANDEM, "run", "wordcount", "--input", self.text, "--local", "25%", "--fabric", url],
+            env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(modest.stdout.close)
+        self.addCleanup(modest.wait)
+        self.addCleanup(modest.kill)
+        self.await_line(log, f"client [^ ]+:{modest.pid} has joined\n")
+        modest.send_signal(signal.SIGSTOP)
+        greedy = self.tandem("run", "binary-trees", "--heap", "1GiB", "--fabric", url)
+        modest.send_signal(signal.SIGCONT)
+        reason = "one client may borrow 64 MiB and has 64: 64 more is too much"
+        self.assertEqual(greedy.returncode, 1)
+        self.assertIn(f"the heap cannot grow: memory server {url[6:]}", greedy.stderr)
+        self.assertIn(reason, greedy.stderr)
+        self.assertNotIn("--heap", greedy.stderr)
+        self.await_line(log, f"refused client [^ ]+:[0-9]+: {reason}\n")
+        with open(log, encoding="ascii") as file:
+            self.assertNotRegex(file.read(), f"refused client [^ ]+:{modest.pid}:")
+        answer = modest.communicate(timeout=300)[0]
+        self.assertEqual(modest.returncode, 0, answer)
+        self.assertIn("as all local", answer)
+        # There was memory for another heap all the time.
+        self.assertEqual(self.word_count(url).returncode, 0)
 
     def test_encrypted_pages_give_the_same_answer(self):
         _, url = self.start("--listen", "127.0.0.1:0")
