@@ -142,12 +142,20 @@ void* LibfabricConnection::DescriptorOf(const Transfer& transfer) const {
 Connection::Posted LibfabricConnection::Post(const Transfer& t, const Extent& extent,
                                              void* context) {
   const uint64_t address = extent.base + t.far.offset_bytes;
-  void* const descriptor = DescriptorOf(t);
-  const ssize_t result = t.direction == Direction::kRead
-                             ? fi_read(endpoint_.get(), t.local, t.bytes, descriptor, peer_,
-                                       address, extent.key, context)
-                             : fi_write(endpoint_.get(), t.local, t.bytes, descriptor, peer_,
-                                        address, extent.key, context);
+  void* descriptor = DescriptorOf(t);
+  ssize_t result = 0;
+  if (t.direction == Direction::kRead) {
+    result =
+        fi_read(endpoint_.get(), t.local, t.bytes, descriptor, peer_, address, extent.key, context);
+  } else {
+    // Not fi_write: with it libfabric's tcp does not look at the endpoint's flags, and calls a
+    // write done that is in a socket's buffer.
+    const iovec local{t.local, t.bytes};
+    const fi_rma_iov remote{address, t.bytes, extent.key};
+    const fi_msg_rma message{&local, &descriptor, 1, peer_, &remote, 1, context, 0};
+    result = fi_writemsg(endpoint_.get(), &message,
+                         transport_.info()->tx_attr->op_flags | FI_COMPLETION);
+  }
   if (result == 0) return Posted::kYes;
   return result == -FI_EAGAIN ? Posted::kFull : Posted::kBroken;
 }
