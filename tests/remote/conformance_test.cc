@@ -20,14 +20,14 @@ std::string UrlOf(const std::string& name) {
     return first.url() + "," + second.url() + ",depth=8,batch=2";
   }
   if (name == "verbs" || name == "two verbs servers") {
-    static const ServerProcess first = ServerProcess::Device("verbs");
+    static const ServerProcess first = ServerProcess::Of("verbs");
     if (name == "verbs") return first.url();
-    static const ServerProcess second = ServerProcess::Device("verbs");
+    static const ServerProcess second = ServerProcess::Of("verbs");
     return first.url() + "," + second.url() +
            ",depth=8,batch=2,source=" + std::getenv("TANDEM_RDMA_ADDRESS");
   }
   if (name == "verbs-ofi") {
-    static const ServerProcess server = ServerProcess::Device("verbs-ofi");
+    static const ServerProcess server = ServerProcess::Of("verbs-ofi");
     return server.url();
   }
   static const ServerProcess server = ServerProcess::Shm();

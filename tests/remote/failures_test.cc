@@ -71,11 +71,9 @@ class Failures : public ::testing::TestWithParam<const char*> {
     return std::make_unique<ServerProcess>(arguments);
   }
   static bool IsDevice() { return std::string(GetParam()) == "verbs"; }
-  // `second`: not that of the first server.
-  static std::string AnyAddress(bool second = false) {
-    if (IsDevice()) return std::string(std::getenv("TANDEM_RDMA_ADDRESS")) + ":0";
-    if (std::string(GetParam()) == "tcp") return "127.0.0.1:0";
-    return (second ? "failures-too-" : "failures-") + std::to_string(getpid());
+  // `name` tells servers of shm apart.
+  static std::string AnyAddress(const char* name = "failures") {
+    return rdma::AnyAddress(GetParam(), name);
   }
   // Devices are tested where all is slow: in a translated machine.
   static int TimeoutMs() { return IsDevice() ? 100 : 50; }
@@ -101,7 +99,7 @@ class Failures : public ::testing::TestWithParam<const char*> {
 };
 
 TEST_P(Failures, DamageIsReportedWithThePageAndTheServerOfTwoThatHoldsIt) {
-  const std::unique_ptr<ServerProcess> second = StartServer(AnyAddress(true));
+  const std::unique_ptr<ServerProcess> second = StartServer(AnyAddress("failures-too"));
   PagerRig rig(RigOfTwo(*second));
   const PageIndex pages[] = {3, kOnSecond + 3};
   for (const PageIndex page : pages) rig.Fill(page, 1);
@@ -122,7 +120,7 @@ TEST_P(Failures, DamageIsReportedWithThePageAndTheServerOfTwoThatHoldsIt) {
 }
 
 TEST_P(Failures, OfTwoServersTheOneThatDiesIsNamedAndTheOtherGoesOnServing) {
-  const std::unique_ptr<ServerProcess> second = StartServer(AnyAddress(true));
+  const std::unique_ptr<ServerProcess> second = StartServer(AnyAddress("failures-too"));
   PagerRig rig(RigOfTwo(*second));
   rig.FillRange(0, 3, 1);
   rig.FillRange(kOnSecond, 3, 1);

@@ -57,7 +57,7 @@ class HotPath : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(HotPath, FromMissToPostedReadNothingOfOursAllocatesLocksOrCallsTheSystem) {
   const std::string fabric = GetParam();
-  const ServerProcess server = fabric == "verbs" ? ServerProcess::Device("verbs")
+  const ServerProcess server = fabric == "verbs" ? ServerProcess::Of("verbs")
                                : fabric == "shm" ? ServerProcess::Shm()
                                                  : ServerProcess::Tcp();
   swap::PagerRig rig({.fabric = server.url()});

@@ -10,9 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "rdma/remote/connection.h"
-#include "rdma/remote/ofi.h"
-#include "rdma/remote/remote_server.h"
 #include "rdma/remote/status_page.h"
 #include "runtime/base/clock.h"
 #include "tests/rdma/fabric_conformance.h"
@@ -231,37 +228,6 @@ TEST_F(MemoryServerTest, SurvivesStrangersOnBothPorts) {
   const uint32_t slab = fabric->LendSlab(kPage).value();
   Endpoint endpoint(*fabric, 1);
   EXPECT_EQ(endpoint.Carry(endpoint.Write({slab, 0}, 0, 1)), Outcome::kDone);
-}
-
-// A client that makes up keys, or knows another's, gets nothing and harms nobody.
-TEST_F(MemoryServerTest, AKeyMeansNothingOnAnotherClientsConnections) {
-  Start({.capacity_bytes = 8 * kMiB, .slab_bytes = kMiB});
-  const std::unique_ptr<Fabric> victim = OpenOrDie(server_->url());
-  const uint32_t slab = victim->LendSlab(kPage).value();
-  Endpoint mine(*victim, 2);
-  Fill(mine.Page(0), 7);
-  ASSERT_EQ(mine.Carry(mine.Write({slab, 0}, 0, 1)), Outcome::kDone);
-
-  auto thief = std::move(RemoteServer::Join(server_->url(), 16, "").value());
-  auto connection = std::move(Connection::Start(*thief, {0, 1}).value());
-  base::Backoff backoff;
-  while (connection->Check() == Connection::State::kConnecting) backoff.Pause();
-  std::vector<uint64_t> buffer(kPage / 8, 0);
-  fi_context2 context;
-  const Transfer read{Direction::kRead, Lane::kDemand, {0, 0}, buffer.data(), kPage, 1};
-  for (const uint64_t key : {uint64_t{0}, uint64_t{1}, uint64_t{2}, UINT64_MAX}) {
-    const Connection::Posted posted = connection->Post(read, {kPage, key, 0}, &context);
-    for (int i = 0; posted == Connection::Posted::kYes && i < 1000; ++i) {
-      void* done[1];
-      const Connection::Report report = connection->Poll(done);
-      EXPECT_EQ(report.done, 0u) << "key " << key;
-      if (report.broken) break;
-      backoff.Pause();
-    }
-    EXPECT_EQ(buffer[0], 0u);
-  }
-  EXPECT_EQ(mine.Carry(mine.Read({slab, 0}, 1, 2)), Outcome::kDone);
-  EXPECT_TRUE(IsFilledWith(mine.Page(1), 7));
 }
 
 TEST_F(MemoryServerTest, EndsInPeaceWhenAskedTo) {

@@ -31,6 +31,13 @@ inline std::vector<const char*> OnDevice(std::vector<const char*> fabrics) {
   return std::getenv("TANDEM_RDMA_ADDRESS") != nullptr ? fabrics : std::vector<const char*>();
 }
 
+// Where a server of that fabric may listen: any free port, or (shm) a name of this process' own.
+inline std::string AnyAddress(const std::string& fabric, const std::string& name) {
+  if (fabric == "shm") return name + "-" + std::to_string(getpid());
+  if (fabric == "tcp") return "127.0.0.1:0";
+  return std::string(std::getenv("TANDEM_RDMA_ADDRESS")) + ":0";
+}
+
 class ServerProcess {
  public:
   explicit ServerProcess(std::vector<std::string> arguments) {
@@ -67,12 +74,11 @@ class ServerProcess {
     return ServerProcess({"--fabric", "shm", "--listen", "test-" + std::to_string(getpid())});
   }
 
-  // A server on any free port of the RDMA device that TANDEM_RDMA_ADDRESS names. Small slabs:
-  // pinning takes long on a machine that is translated.
-  static ServerProcess Device(const std::string& fabric) {
-    return ServerProcess({"--fabric", fabric, "--listen",
-                          std::string(std::getenv("TANDEM_RDMA_ADDRESS")) + ":0", "--insecure",
-                          "--slab", "4MiB"});
+  // A server of that fabric, where no other listens: `name` is of the test's choice. Small slabs:
+  // pinning takes long on a machine that is translated. Long leases: so do tests on busy ones.
+  static ServerProcess Of(const std::string& fabric, const std::string& name = "test") {
+    return ServerProcess({"--fabric", fabric, "--listen", AnyAddress(fabric, name), "--insecure",
+                          "--slab", "4MiB", "--lease", "3600"});
   }
 
   // "ready: URL lends ..."; empty if it did not get that far.
