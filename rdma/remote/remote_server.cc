@@ -74,7 +74,7 @@ RemoteServer::~RemoteServer() {
 
 StatusOr<Extent> RemoteServer::Borrow(uint64_t bytes) {
   const std::lock_guard lock(mutex_);
-  if (open_.bytes - open_used_ < bytes) {
+  if (lost() || open_.bytes - open_used_ < bytes) {
     if (Refuses(bytes)) return refusal_;
     auto lent = control_->Lend(joined_.id, bytes);
     if (!lent.ok()) {

@@ -2,13 +2,39 @@
 
 #include <gmock/gmock.h>
 
+#include <memory>
 #include <string>
 
 #include "tests/rdma/fabric_conformance.h"
+#include "tests/rdma/fault_conformance.h"
 
 namespace tandem::rdma {
 
 std::string UrlOf(const std::string& name) { return name; }
+
+namespace {
+
+// Loses or delays what it is told to by its URL, and dies of old age. Each fabric has its own.
+class EmulatedFarSide final : public FarSide {
+ public:
+  explicit EmulatedFarSide(std::string url) : url_(std::move(url) + ",timeout_ms=1") {}
+
+  std::string Url() const override { return url_ + ",die_after=1000"; }
+  void Die(Fabric& fabric) override {
+    Endpoint endpoint(fabric, 1);
+    while (Persist(fabric, endpoint, endpoint.Read({0, 0}, 0, 1)) != Outcome::kServerLost) {
+    }
+  }
+
+ private:
+  const std::string url_;
+};
+
+}  // namespace
+
+std::unique_ptr<FarSide> MakeFarSide(const std::string& name) {
+  return std::make_unique<EmulatedFarSide>(name);
+}
 
 namespace {
 
@@ -38,6 +64,11 @@ INSTANTIATE_TEST_SUITE_P(Emulated, FabricConformance,
 INSTANTIATE_TEST_SUITE_P(Sealed, FabricConformance,
                          testing::Values("sealed:emulated:none", "sealed:emulated:rdma100",
                                          "sealed:emulated:rdma40,depth=1,pins=1"));
+
+INSTANTIATE_TEST_SUITE_P(Emulated, FaultConformance,
+                         testing::Values("emulated:none,loss=0.3", "emulated:rdma40,loss=0.3",
+                                         "emulated:none,delay=0.5,delay_ns=2000000",
+                                         "sealed:emulated:none,loss=0.2,delay=0.2"));
 
 }  // namespace
 }  // namespace tandem::rdma

@@ -139,60 +139,6 @@ TEST_P(Failures, OfTwoServersTheOneThatDiesIsNamedAndTheOtherGoesOnServing) {
   }
 }
 
-TEST_P(Failures, AReadThatIsCancelledNeverWritesItsBufferAgain) {
-  const std::unique_ptr<Fabric> fabric = OpenOrDie(Url());
-  const uint32_t slab = fabric->LendSlab(64 * kPage).value();
-  Endpoint endpoint(*fabric, 64);
-  Channel& channel = endpoint.channel();
-  Fill(endpoint.Page(0), 1);
-  ASSERT_EQ(endpoint.Carry(endpoint.Write({slab, 0}, 0, 1)), Outcome::kDone);
-  for (int round = 0; round < 5; ++round) {
-    server_->Stop();
-    for (uint64_t i = 0; i < 4; ++i) ASSERT_TRUE(endpoint.Post(endpoint.Read({slab, 0}, i, i)));
-    Completion some[4];
-    for (int i = 0; i < 100; ++i) (void)channel.Poll(std::span(some).first(0));
-    for (uint64_t i = 0; i < 4; ++i) {
-      if (channel.Cancel(i)) Fill(endpoint.Page(i), 1000 + i);
-    }
-    const size_t rest = channel.in_flight();
-    server_->Signal(SIGCONT);
-    endpoint.Await(rest);
-    // The connection works again, and what was asked for before is past.
-    for (int i = 0; i < 10; ++i) {
-      ASSERT_EQ(endpoint.Carry(endpoint.Read({slab, 0}, 10, 10)), Outcome::kDone);
-      ASSERT_TRUE(IsFilledWith(endpoint.Page(10), 1));
-    }
-    for (uint64_t i = 0; i < 4; ++i) {
-      const uint64_t word = FirstWord(endpoint.Page(i));
-      ASSERT_TRUE(IsFilledWith(endpoint.Page(i), word));
-      ASSERT_TRUE(word == 1000 + i || word == 1) << word;
-    }
-  }
-}
-
-TEST_P(Failures, AWriteThatIsCancelledIsNeverServedAfterALaterOne) {
-  const std::unique_ptr<Fabric> fabric = OpenOrDie(Url());
-  const uint32_t slab = fabric->LendSlab(kPage).value();
-  Endpoint endpoint(*fabric, 64);
-  Channel& channel = endpoint.channel();
-  for (uint64_t round = 1; round <= 10; ++round) {
-    server_->Stop();
-    Fill(endpoint.Page(0), 2 * round);
-    ASSERT_TRUE(endpoint.Post(endpoint.Write({slab, 0}, 0, 1)));
-    Completion some[1];
-    for (int i = 0; i < 1000; ++i) (void)channel.Poll(std::span(some).first(0));  // it is sent
-    if (!channel.Cancel(1)) endpoint.Await(1);
-    Fill(endpoint.Page(1), 2 * round + 1);
-    ASSERT_TRUE(endpoint.Post(endpoint.Write({slab, 0}, 1, 2)));
-    server_->Signal(SIGCONT);
-    ASSERT_EQ(endpoint.Await(1).size(), 1u);
-    for (int i = 0; i < 20; ++i) {
-      ASSERT_EQ(endpoint.Carry(endpoint.Read({slab, 0}, 2, 3)), Outcome::kDone);
-      ASSERT_TRUE(IsFilledWith(endpoint.Page(2), 2 * round + 1)) << round;
-    }
-  }
-}
-
 // The server hears of the channel for the first time when there is nobody at its other end.
 TEST_P(Failures, AClientThatIsGoneBeforeItsFirstRequestIsReadHarmsNobody) {
   for (int round = 0; round < 5; ++round) {
@@ -387,23 +333,6 @@ TEST_P(Failures, LocalPagesLiveOnWhileTheServerIsStoppedKilledAndStartedAgain) {
   stop = true;
   for (std::thread& thread : threads) thread.join();
   EXPECT_TRUE(OpenOrDie(Url())->LendSlab(kPage).ok());
-}
-
-TEST_P(Failures, WhatIsInFlightWhenTheServerDiesIsToldOrCanBeCancelled) {
-  const std::unique_ptr<Fabric> fabric = OpenOrDie(Url());
-  const uint32_t slab = fabric->LendSlab(64 * kPage).value();
-  Endpoint endpoint(*fabric, 64);
-  Channel& channel = endpoint.channel();
-  server_->Stop();
-  for (uint64_t i = 0; i < 32; ++i) ASSERT_TRUE(endpoint.Post(endpoint.Read({slab, 0}, i, i)));
-  server_->Kill(SIGKILL);
-  Completion some[32];
-  size_t ended = 0;
-  for (int i = 0; i < 1000; ++i) ended += channel.Poll(some);
-  for (uint64_t i = 0; i < 32; ++i) ended += channel.Cancel(i);
-  ended += endpoint.Await(channel.in_flight()).size();
-  EXPECT_EQ(ended, 32u);
-  EXPECT_EQ(channel.in_flight(), 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Fabrics, Failures, ::testing::Values("tcp", "shm"));
