@@ -5,25 +5,21 @@
 // shorter than a connection takes to be made anew would end every attempt.
 #include <gmock/gmock.h>
 
-#include <array>
 #include <atomic>
 #include <chrono>
-#include <csetjmp>
 #include <csignal>
 #include <cstring>
 #include <memory>
-#include <random>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "rdma/slab_map.h"
-#include "runtime/base/check.h"
 #include "runtime/base/clock.h"
 #include "tests/rdma/fabric_conformance.h"
 #include "tests/remote/growing_heap.h"
 #include "tests/remote/server_process.h"
+#include "tests/remote/survivor.h"
 #include "tests/swap/pager_rig.h"
 
 namespace tandem::rdma {
@@ -35,32 +31,8 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-// Leaves an access that lost its page by a jump.
-thread_local sigjmp_buf t_way_out;
-thread_local volatile bool t_may_lose = false;  // volatile: read by a signal handler
-thread_local const char* t_reason;
-
-void Jump(const void*, const char* reason) {
-  if (!t_may_lose) base::Fatal(reason);  // there is no way out
-  t_may_lose = false;
-  t_reason = reason;
-  siglongjmp(t_way_out, 1);
-}
-
-// False if the page was lost. Not inlined, so that the jump ends in a frame whose variables nobody
-// has changed since.
-template <typename Access>
-[[gnu::noinline]] bool Try(Access&& access) {
-  t_reason = "";
-  if (sigsetjmp(t_way_out, 1) != 0) return false;
-  t_may_lose = true;
-  access();
-  t_may_lose = false;
-  return true;
-}
-
-// The parameter is the fabric: tcp, shm, or verbs, where a device serves for a server that is
-// stopped, so that only killing it makes it fail.
+// The parameter is the fabric: tcp, shm, or one of verbs, where a device serves for a server that
+// is stopped, so that only killing it makes it fail.
 class Failures : public ::testing::TestWithParam<const char*> {
  protected:
   static std::unique_ptr<ServerProcess> StartServer(const std::string& listen,
@@ -249,49 +221,6 @@ TEST_P(Failures, AServerThatComesBackEmptyIsNeverReadAsZeroes) {
   const std::unique_ptr<Fabric> fresh = OpenOrDie(Url());
   EXPECT_TRUE(fresh->LendSlab(kPage).ok());
 }
-
-// One thread's part of a heap whose server dies. What it reads is what it has written, or lost.
-class Survivor {
- public:
-  static constexpr PageIndex kPages = 60;
-  static constexpr PageIndex kPinned = 4;
-
-  Survivor(PagerRig& rig, PageIndex first, uint64_t seed)
-      : rig_(rig), port_(rig.pager()), first_(first), random_(seed) {
-    for (PageIndex i = 0; i < kPages; ++i) rig_.Fill(first_ + i, values_[i]);
-    rig_.pager().Pin(first_, kPinned, *port_);
-  }
-  ~Survivor() { rig_.pager().Unpin(first_, kPinned); }
-
-  // False if a page was lost.
-  bool Operate() {
-    const PageIndex i = random_() % kPages;
-    if (random_() % 4 == 0 && values_[i] != kUnknown) {
-      const uint64_t next = std::exchange(values_[i], kUnknown) + 1;
-      if (!Try([&] { rig_.Fill(first_ + i, next); })) return Lost(i);
-      values_[i] = next;
-      return true;
-    }
-    bool right = false;
-    if (!Try([&] { right = rig_.Holds(first_ + i, values_[i]); })) return Lost(i);
-    EXPECT_TRUE(right || values_[i] == kUnknown) << first_ + i;
-    return true;
-  }
-
- private:
-  static constexpr uint64_t kUnknown = UINT64_MAX;  // lost while it was being written
-
-  bool Lost(PageIndex i) {
-    EXPECT_GE(i, kPinned) << t_reason;
-    return false;
-  }
-
-  PagerRig& rig_;
-  swap::BoundPort port_;
-  const PageIndex first_;
-  std::mt19937_64 random_;
-  std::array<uint64_t, kPages> values_{};
-};
 
 TEST_P(Failures, LocalPagesLiveOnWhileTheServerIsStoppedKilledAndStartedAgain) {
   const uint64_t seed = TestSeed();
