@@ -11,6 +11,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -42,7 +43,7 @@ class Failures : public ::testing::TestWithParam<const char*> {
     arguments.insert(arguments.end(), more.begin(), more.end());
     return std::make_unique<ServerProcess>(arguments);
   }
-  static bool IsDevice() { return std::string(GetParam()) == "verbs"; }
+  static bool IsDevice() { return std::string_view(GetParam()).starts_with("verbs"); }
   // `name` tells servers of shm apart.
   static std::string AnyAddress(const char* name = "failures") {
     return rdma::AnyAddress(GetParam(), name);
@@ -265,7 +266,7 @@ TEST_P(Failures, LocalPagesLiveOnWhileTheServerIsStoppedKilledAndStartedAgain) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Fabrics, Failures, ::testing::Values("tcp", "shm"));
-INSTANTIATE_TEST_SUITE_P(Device, Failures, ::testing::ValuesIn(OnDevice({"verbs"})));
+INSTANTIATE_TEST_SUITE_P(Device, Failures, ::testing::ValuesIn(OnDevice({"verbs", "verbs-ofi"})));
 
 }  // namespace
 }  // namespace tandem::rdma
