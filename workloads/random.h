@@ -46,6 +46,21 @@ inline std::vector<uint32_t> RandomCycle(uint32_t count, uint64_t seed) {
   return successor;
 }
 
+// `length` bytes, at most 8, as a number whose lowest is the first of them. Loads that may overlap:
+// a memcpy of a length that the compiler does not know is a call.
+inline uint64_t LoadUpTo8(const char* bytes, size_t length) {
+  const auto byte = [bytes](size_t i) {
+    return uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
+  };
+  if (length < 4) {
+    return length == 0 ? 0 : byte(0) | byte(length / 2) | byte(length - 1);
+  }
+  uint32_t first, last;
+  std::memcpy(&first, bytes, sizeof first);
+  std::memcpy(&last, bytes + length - sizeof last, sizeof last);
+  return first | uint64_t{last} << (8 * (length - sizeof last));
+}
+
 // HashBytes of bytes that lie in several parts. All parts but the last must be whole words of 8.
 class ByteHasher {
  public:
@@ -58,7 +73,7 @@ class ByteHasher {
       std::memcpy(&word, part.data(), sizeof word);
       hash_ = Mix(hash_ ^ word);
     }
-    if (!part.empty()) std::memcpy(&rest_, part.data(), part.size());
+    if (!part.empty()) rest_ = LoadUpTo8(part.data(), part.size());
   }
 
   uint64_t Get() const { return Mix(hash_ ^ rest_); }
