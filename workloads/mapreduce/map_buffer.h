@@ -4,7 +4,7 @@
 // nothing. With a combiner there is at most one pair a key and run.
 //
 // Lives on the stack of the worker's thread, where the collector finds what it refers to. Native
-// are only positions and copies of keys that are staged.
+// are only positions, stamps of keys, and copies of keys that are staged.
 #pragma once
 
 #include <cstdint>
@@ -39,26 +39,30 @@ class MapBuffer {
 
  private:
   struct Staged {
-    size_t key_at;
-    size_t key_length;
+    KeyStamp stamp;
+    size_t key_at;  // if it is not short
+    uint64_t hash;
     uint64_t value_bytes;
-    uint32_t partition;
-    uint32_t hash;
+    uint32_t partition;  // by_hash_: told by the hash, once it is wanted
   };
-  // Of the pair with the same position.
+  // Of the key and value with the same position.
   struct Entry {
     KeyStamp stamp;
     uint32_t partition;
     uint64_t bytes;
   };
+  // Says by itself whether it is that of a key of up to 8 bytes.
   struct Bucket {
-    uint32_t hash;
+    uint64_t prefix;  // of the key's stamp
+    uint32_t tag;     // the key's hash, and in the low 4 bits its length, 9 for all above 8
     uint32_t position_plus_1;  // 0: empty
   };
 
   void Add(std::string_view key, AnyValue* value, const Staged& staged);
-  bool Combine(std::string_view key, AnyValue* value, Bucket& bucket);
-  Bucket& Find(std::string_view key, uint32_t hash);
+  bool Combine(std::string_view key, AnyValue* value, size_t position);
+  void PrefetchValue(const Staged& staged) const;
+  size_t HomeOf(uint32_t tag) const { return (tag >> 4) & (table_.size() - 1); }
+  Bucket& Find(std::string_view key, const KeyStamp& stamp, uint32_t tag);
   void GrowTable();
   void Append(Run* run, size_t slot);
 
@@ -68,11 +72,13 @@ class MapBuffer {
   const size_t first_slot_;
   const bool by_hash_;  // the partition is PartitionByHash
 
-  std::string staged_keys_;
+  std::string staged_keys_;  // those that are not short
   std::vector<Staged> staged_;
   Array<Member<AnyValue>>* staged_values_;
 
-  Pairs* pairs_;
+  // Of the pairs, which become objects only when it is known in which order they will be read.
+  Array<Member<Text>>* keys_;
+  Array<Member<AnyValue>>* values_;
   std::vector<Entry> entries_;
   std::vector<Bucket> table_;  // a power of two; empty without a combiner
   uint64_t bytes_ = 0;

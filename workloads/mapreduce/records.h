@@ -22,7 +22,9 @@
 namespace tandem::workloads::mapreduce {
 
 struct Pair : GarbageCollected<Pair> {
-  Pair(Text* k, AnyValue* v) : key(k), value(v) {}
+  // Of pointers, or of Members: then the page of neither is touched.
+  template <typename Key, typename Value>
+  Pair(const Key& k, const Value& v) : key(k), value(v) {}
   void Trace(Visitor* visitor) const {
     visitor->Trace(key);
     visitor->Trace(value);
