@@ -1,6 +1,7 @@
 #include "workloads/mapreduce/run_merger.h"
 
-#include <algorithm>
+#include <cstdint>
+#include <utility>
 
 namespace tandem::workloads::mapreduce {
 
@@ -9,37 +10,47 @@ namespace {
 // Longer keys are not copied by a merge: they fill pages of their own anyhow.
 constexpr size_t kLongKey = 512;
 
+constexpr KeyStamp kBehindAll{UINT64_MAX, UINT32_MAX};
+
 }  // namespace
 
 RunMerger::RunMerger(Context& context, Runs* runs) : context_(context), runs_(runs) {
-  for (size_t i = 0; i < runs->length(); ++i) {
-    if ((*runs)[i]->pairs->length() == 0) continue;
-    cursors_.push_back({(*(*runs)[i]->stamps)[0], static_cast<uint32_t>(i), 0});
+  const size_t count = runs->length();
+  for (size_t i = 0; i < count; ++i) {
+    Run& run = *(*runs)[i];
+    const size_t length = run.pairs->length();
+    cursors_.push_back({kBehindAll, run.pairs, run.stamps, 0, length});
+    if (length != 0) cursors_.back().stamp = (*run.stamps)[0];
   }
-  for (size_t i = cursors_.size() / 2; i > 0; --i) SiftDown(i - 1);
+  losers_.resize(count);
+  std::vector<uint32_t> winners(2 * count);
+  for (size_t i = 0; i < count; ++i) winners[count + i] = static_cast<uint32_t>(i);
+  for (size_t match = count; match-- > 1;) {
+    winners[match] = winners[2 * match];
+    losers_[match] = winners[2 * match + 1];
+    if (IsLater(winners[match], losers_[match])) std::swap(winners[match], losers_[match]);
+  }
+  if (count != 0) first_ = winners[1];
 }
 
-Text* RunMerger::KeyAt(const Cursor& cursor) const {
-  return (*(*runs_)[cursor.run]->pairs)[cursor.at]->key;
-}
-
-int RunMerger::CompareKeys(const Cursor& a, const Cursor& b) const {
+inline int RunMerger::CompareKeys(const Cursor& a, const Cursor& b) {
   return Compare(a.stamp, b.stamp, [&] { return KeyAt(a)->view().compare(KeyAt(b)->view()); });
 }
 
-bool RunMerger::IsLater(const Cursor& a, const Cursor& b) const {
-  const int by_key = CompareKeys(a, b);
-  return by_key != 0 ? by_key > 0 : a.run > b.run;
+inline bool RunMerger::IsLater(uint32_t a, uint32_t b) const {
+  const Cursor& left = cursors_[a];
+  const Cursor& right = cursors_[b];
+  if (left.stamp.prefix != right.stamp.prefix) return left.stamp.prefix > right.stamp.prefix;
+  if (left.at == left.end || right.at == right.end) return left.at == left.end;
+  const int by_key = CompareKeys(left, right);
+  return by_key != 0 ? by_key > 0 : a > b;
 }
 
-void RunMerger::SiftDown(size_t hole) {
-  const Cursor moving = cursors_[hole];
-  for (size_t child; (child = 2 * hole + 1) < cursors_.size(); hole = child) {
-    if (child + 1 < cursors_.size() && IsLater(cursors_[child], cursors_[child + 1])) ++child;
-    if (!IsLater(moving, cursors_[child])) break;
-    cursors_[hole] = cursors_[child];
+inline void RunMerger::Replay(uint32_t run) {
+  for (size_t match = (run + losers_.size()) / 2; match > 0; match /= 2) {
+    if (IsLater(run, losers_[match])) std::swap(run, losers_[match]);
   }
-  cursors_[hole] = moving;
+  first_ = run;
 }
 
 bool RunMerger::NextKey() {
@@ -47,28 +58,38 @@ bool RunMerger::NextKey() {
   through_.clear();
   extents_.clear();
   context_.mutator().Safepoint();
-  if (cursors_.empty()) return false;
-  const Cursor first = cursors_.front();
+  if (cursors_.empty() || cursors_[first_].at == cursors_[first_].end) return false;
+  const Cursor first = cursors_[first_];
   key_ = KeyAt(first);
-  while (!cursors_.empty() && CompareKeys(cursors_.front(), first) == 0) {
-    Cursor& cursor = cursors_.front();
-    Run& run = *(*runs_)[cursor.run];
-    KeyStamps& stamps = *run.stamps;
+  for (;;) {
+    Cursor& cursor = cursors_[first_];
+    if (cursor.at == cursor.end || CompareKeys(cursor, first) != 0) return true;
     const size_t begin = cursor.at;
-    while (++cursor.at < stamps.length()) {
-      cursor.stamp = stamps[cursor.at];
+    while (++cursor.at < cursor.end) {
+      cursor.stamp = (*cursor.stamps)[cursor.at];
       if (CompareKeys(cursor, first) != 0) break;
       if (cursor.at % 1024 == 0) context_.mutator().Safepoint();
     }
-    extents_.push_back({run.pairs, begin, cursor.at});
-    if (cursor.at == stamps.length()) {
-      through_.push_back(cursor.run);
-      cursor = cursors_.back();
-      cursors_.pop_back();
+    extents_.push_back({cursor.pairs, begin, cursor.at});
+    if (cursor.at < cursor.end) {
+      // Each run is read in order, but of many runs too slowly for the processor to notice.
+      const Pair* next = (*cursor.pairs)[cursor.at];
+      __builtin_prefetch(next + 3);
+      __builtin_prefetch(cursor.stamps->data() + cursor.at + 4);
+      __builtin_prefetch(cursor.pairs->data() + cursor.at + 8);
+    } else {
+      cursor.stamp = kBehindAll;
+      through_.push_back(first_);
     }
-    if (!cursors_.empty()) SiftDown(0);
+    Replay(first_);
   }
-  return true;
+}
+
+void RunMerger::PrefetchValues() const {
+  if (extents_.size() == 1) return;
+  for (const Values::Extent& extent : extents_) {
+    __builtin_prefetch((*extent.pairs)[extent.begin]->value.Get());
+  }
 }
 
 Run* MergeRuns(Context& context, Runs* runs) {
@@ -87,7 +108,7 @@ Run* MergeRuns(Context& context, Runs* runs) {
     for (const Values::Extent& extent : merger.extents()) {
       for (size_t i = extent.begin; i < extent.end; ++i) {
         (*stamps)[at] = StampOf(view);
-        (*merged)[at++] = context.Make<Pair>(key, (*extent.pairs)[i]->value.Get());
+        (*merged)[at++] = context.Make<Pair>(key, (*extent.pairs)[i]->value);
       }
     }
   }

@@ -25,22 +25,35 @@ class RunMerger {
   Text* key() const { return key_; }
   std::span<const Values::Extent> extents() const { return extents_; }
 
+  // Has the processor load the first value of each extent, all at once rather than one after the
+  // other: they lie wherever map made them. Touches their pages.
+  void PrefetchValues() const;
+
  private:
   struct Cursor {
-    KeyStamp stamp;
-    uint32_t run;
+    KeyStamp stamp;  // behind the end its prefix is the highest there is
+    // Native, but of a run that is still in `runs_`.
+    Pairs* pairs;
+    KeyStamps* stamps;
     size_t at;
+    size_t end;
   };
 
-  Text* KeyAt(const Cursor& cursor) const;
-  int CompareKeys(const Cursor& a, const Cursor& b) const;
-  bool IsLater(const Cursor& a, const Cursor& b) const;
-  // Restores the heap below a place whose cursor may be later than it should be there.
-  void SiftDown(size_t hole);
+  static Text* KeyAt(const Cursor& cursor) { return (*cursor.pairs)[cursor.at]->key; }
+  static int CompareKeys(const Cursor& a, const Cursor& b);
+  // Of the runs' cursors. Of equal keys that of the later run is later.
+  bool IsLater(uint32_t a, uint32_t b) const;
+  // `run`, which came first, has gone on: lets it play again the matches that it had won.
+  void Replay(uint32_t run);
 
   Context& context_;
   Runs* const runs_;
-  std::vector<Cursor> cursors_;  // a heap: the earliest in front
+  std::vector<Cursor> cursors_;  // by run
+  // A tournament: match i, from 1, is between those who come up from 2i and 2i + 1, where the
+  // numbers behind the matches are the runs. The later one stays, the earlier goes up, and who wins
+  // match 1 comes first. So a run that goes on is compared once a level.
+  std::vector<uint32_t> losers_;
+  uint32_t first_ = 0;
   std::vector<uint32_t> through_;
   Text* key_ = nullptr;
   // Native, but each refers to pairs of a run that is still in `runs_`.

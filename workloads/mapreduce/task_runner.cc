@@ -171,6 +171,7 @@ void RunReduce(Mutator& mutator, const JobState& state, TaskReport& report) {
   RunMerger merger(context, runs);
   uint64_t keys = 0;
   while (merger.NextKey()) {
+    merger.PrefetchValues();
     std::string error = Attempt(
         context, state.job.attempts,
         [&] {
