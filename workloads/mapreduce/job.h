@@ -13,6 +13,7 @@
 // A value must not be changed once it is emitted, nor `a` and `b` by combine: they may be shared.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -133,6 +134,7 @@ class Values {
   bool Next(T** value) {
     while (extent_ < extents_.size()) {
       if (at_ < extents_[extent_].end) {
+        if (at_ == extents_[extent_].begin) LookAhead();
         *value = As<T>((*extents_[extent_].pairs)[at_]->value);
         if (++at_ % 1024 == 0) mutator_.Safepoint();
         return true;
@@ -142,19 +144,27 @@ class Values {
     return false;
   }
 
+  // The values of so many extents are loaded ahead, of the first by who made them.
+  static constexpr size_t kAhead = 8;
+
  private:
+  // Has the processor load the first values of the extents that come next, several at once: they
+  // lie wherever map made them. Few enough that their pages stay local until it is their turn.
+  void LookAhead() {
+    for (const size_t end = std::min(extent_ + kAhead, extents_.size()); ahead_ < end; ++ahead_) {
+      __builtin_prefetch((*extents_[ahead_].pairs)[extents_[ahead_].begin]->value.Get());
+    }
+  }
+
   Mutator& mutator_;
   std::span<const Extent> extents_;
   size_t extent_ = 0;
   size_t at_;
+  size_t ahead_ = kAhead;  // extents before it have been looked at
 };
 
-inline uint32_t PartitionOfHash(uint64_t hash, uint32_t reducers) {
-  return static_cast<uint32_t>(hash >> 32) % reducers;
-}
-
 inline uint32_t PartitionByHash(std::string_view key, uint32_t reducers) {
-  return PartitionOfHash(HashBytes(key), reducers);
+  return static_cast<uint32_t>(HashBytes(key) >> 32) % reducers;
 }
 
 struct Job {

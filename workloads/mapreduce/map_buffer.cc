@@ -11,12 +11,12 @@ namespace tandem::workloads::mapreduce {
 
 namespace {
 
-constexpr size_t kFirstPairs = 128;
-constexpr size_t kFirstBuckets = 4096;
+// Smaller arrays end up between the runs of small tasks, of which reduce reads many at once: with
+// 384 kmeans fetched twice as many pages (tiny, --local 384KiB).
+constexpr size_t kFirstPairs = 1024;
+constexpr unsigned kFirstHomeShift = 32 - 12;  // 4096 buckets
 // A tag has enough bits of the hash for a table of so many pairs.
 constexpr size_t kMostPairs = size_t{1} << 26;
-// So many values of a combiner are loaded at once. They fit in the processor's first cache.
-constexpr size_t kAtOnce = 32;
 // A pair, its key's header and its place in a run.
 constexpr uint64_t kPairBytes = 32 + 16 + 8 + sizeof(KeyStamp);
 
@@ -27,9 +27,10 @@ Array<T>* Doubled(Context& context, Array<T>* old) {
   return grown;
 }
 
-uint32_t TagOf(uint64_t hash, size_t length) {
-  return (static_cast<uint32_t>(hash) & ~uint32_t{15}) |
-         static_cast<uint32_t>(std::min<size_t>(length, 9));
+// Of a short key the table asks for less than HashBytes does.
+uint32_t TagOf(std::string_view key, const KeyStamp& stamp) {
+  const uint64_t hash = stamp.is_short() ? Mix(stamp.prefix + stamp.length) : HashBytes(key);
+  return (static_cast<uint32_t>(hash) & ~uint32_t{15}) | std::min(stamp.length, 9u);
 }
 
 bool IsByHash(const std::function<uint32_t(std::string_view, uint32_t)>& partition) {
@@ -46,69 +47,60 @@ MapBuffer::MapBuffer(Context& context, const Job& job, Shuffle* shuffle, size_t 
       first_slot_(first_slot),
       by_hash_(IsByHash(job.partition)),
       staged_values_(context.MakeArray<Member<AnyValue>>(64)),
-      keys_(context.MakeArray<Member<Text>>(kFirstPairs)),
-      values_(context.MakeArray<Member<AnyValue>>(kFirstPairs)) {
-  if (job.combine) table_.resize(kFirstBuckets);
+      home_shift_(kFirstHomeShift) {
+  if (job.combine) table_.resize(size_t{1} << (32 - home_shift_));
 }
 
 void MapBuffer::Stage(std::string_view key, AnyValue* value, uint64_t value_bytes) {
   if (key.size() > Text::kMaxLength) throw std::length_error("a key of more than 4 GiB");
-  const uint64_t hash = HashBytes(key);
-  // The usual partition takes the hash that the table needs as well, and cannot fail. It is a
-  // division, which most pairs of a job with a combiner never need.
+  // The usual partition cannot fail, and costs a hash and a division: Add() asks for it, which of
+  // most pairs of a job with a combiner it need not.
   const uint32_t partition = by_hash_ ? 0 : job_.partition(key, job_.reducers);
   if (partition >= job_.reducers) {
     throw std::out_of_range(
         fmt::format("partition {} of a key; there are {}", partition, job_.reducers));
   }
-  if (staged_.size() == staged_values_->length()) {
-    staged_values_ = Doubled(context_, staged_values_);
-  }
-  if (!table_.empty()) __builtin_prefetch(&table_[HomeOf(TagOf(hash, key.size()))]);
-  staged_values_->data()[staged_.size()] = value;
+  const size_t position = staged_.size();
+  if (position == staged_values_->length()) staged_values_ = Doubled(context_, staged_values_);
+  staged_values_->data()[position] = value;
   const KeyStamp stamp = StampOf(key);
-  staged_.push_back({stamp, staged_keys_.size(), hash, value_bytes, partition});
+  uint32_t tag = 0;
+  if (!table_.empty()) {
+    tag = TagOf(key, stamp);
+    __builtin_prefetch(&table_[HomeOf(tag)]);
+  }
+  staged_.push_back({stamp.prefix, stamp.length, partition, tag, value_bytes});
   if (!stamp.is_short()) staged_keys_.append(key);
 }
 
-// Has the processor load the value that the combiner will be given, if it is found at once.
-inline void MapBuffer::PrefetchValue(const Staged& staged) const {
-  const uint32_t tag = TagOf(staged.hash, staged.stamp.length);
-  const Bucket& bucket = table_[HomeOf(tag)];
-  if (bucket.position_plus_1 == 0 || bucket.tag != tag) return;
-  __builtin_prefetch((*values_)[bucket.position_plus_1 - 1].Get());
-}
-
 void MapBuffer::Commit() {
-  for (size_t begin = 0, end; begin < staged_.size(); begin = end) {
-    end = std::min(begin + kAtOnce, staged_.size());
-    if (!table_.empty()) {
-      for (size_t i = begin; i < end; ++i) PrefetchValue(staged_[i]);
-    }
-    for (size_t i = begin; i < end; ++i) {
-      const Staged& staged = staged_[i];
-      const ShortKey short_key(staged.stamp);
-      Add(staged.stamp.is_short()
-              ? short_key.view()
-              : std::string_view(staged_keys_).substr(staged.key_at, staged.stamp.length),
-          staged_values_->data()[i], staged);
+  const size_t count = staged_.size();
+  size_t long_at = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const Staged& staged = staged_[i];
+    AnyValue* value = staged_values_->data()[i];
+    if (staged.stamp().is_short()) {
+      Add(ShortKey(staged.stamp()).view(), value, staged);
+    } else {
+      Add(std::string_view(staged_keys_).substr(long_at, staged.length), value, staged);
+      long_at += staged.length;
     }
   }
-  pairs_in_ += staged_.size();
+  pairs_in_ += count;
   Drop();
   if (bytes_ > job_.share_bytes || entries_.size() > kMostPairs) Spill();
 }
 
 void MapBuffer::Drop() {
-  for (size_t i = 0; i < staged_.size(); ++i) staged_values_->data()[i] = nullptr;
+  for (size_t i = staged_.size(); i > 0; --i) staged_values_->data()[i - 1] = nullptr;
   staged_.clear();
   staged_keys_.clear();
 }
 
 inline bool MapBuffer::Combine(std::string_view key, AnyValue* value, size_t position) {
   try {
-    AnyValue* both = job_.combine(context_, key, (*values_)[position], value);
-    (*values_)[position] = both;
+    Member<AnyValue>& kept = (*values_)[position];
+    kept = job_.combine(context_, key, kept, value);
     return true;
   } catch (const HeapExhausted&) {
     throw;
@@ -132,30 +124,37 @@ void MapBuffer::Add(std::string_view key, AnyValue* value, const Staged& staged)
   Bucket* bucket = nullptr;
   if (!table_.empty()) {
     if (2 * entries_.size() >= table_.size()) GrowTable();
-    bucket = &Find(key, staged.stamp, TagOf(staged.hash, key.size()));
+    bucket = &Find(key, staged.stamp(), staged.tag);
     if (bucket->position_plus_1 != 0 && Combine(key, value, bucket->position_plus_1 - 1)) return;
   }
   const size_t position = entries_.size();
-  if (position == keys_->length()) {
-    keys_ = Doubled(context_, keys_);
-    values_ = Doubled(context_, values_);
-  }
+  if (position == capacity_) GrowArrays();
   (*keys_)[position] = context_.MakeText(key);
   (*values_)[position] = value;
   const uint64_t bytes = kPairBytes + key.size() + staged.value_bytes;
   bytes_ += bytes;
-  const uint32_t partition =
-      by_hash_ ? PartitionOfHash(staged.hash, job_.reducers) : staged.partition;
-  entries_.push_back({staged.stamp, partition, bytes});
+  const uint32_t partition = by_hash_ ? PartitionByHash(key, job_.reducers) : staged.partition;
+  entries_.push_back({staged.stamp(), partition, bytes});
   if (bucket != nullptr && bucket->position_plus_1 == 0) {
-    *bucket = {staged.stamp.prefix, TagOf(staged.hash, key.size()),
-               static_cast<uint32_t>(entries_.size())};
+    *bucket = {staged.prefix, staged.tag, static_cast<uint32_t>(entries_.size())};
   }
+}
+
+void MapBuffer::GrowArrays() {
+  if (capacity_ == 0) {
+    keys_ = context_.MakeArray<Member<Text>>(kFirstPairs);
+    values_ = context_.MakeArray<Member<AnyValue>>(kFirstPairs);
+  } else {
+    keys_ = Doubled(context_, keys_);
+    values_ = Doubled(context_, values_);
+  }
+  capacity_ = keys_->length();
 }
 
 void MapBuffer::GrowTable() {
   std::vector<Bucket> old(table_.size() * 2);
   old.swap(table_);
+  --home_shift_;
   for (const Bucket& bucket : old) {
     if (bucket.position_plus_1 == 0) continue;
     size_t i = HomeOf(bucket.tag);
@@ -201,8 +200,9 @@ void MapBuffer::Spill() {
     Append(context_.Make<Run>(sorted, stamps, bytes), first_slot_ + partition);
     begin = end;
   }
-  keys_ = context_.MakeArray<Member<Text>>(kFirstPairs);
-  values_ = context_.MakeArray<Member<AnyValue>>(kFirstPairs);
+  keys_ = nullptr;
+  values_ = nullptr;
+  capacity_ = 0;
   entries_.clear();
   bytes_ = 0;
   std::fill(table_.begin(), table_.end(), Bucket{});

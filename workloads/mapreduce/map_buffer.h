@@ -38,12 +38,15 @@ class MapBuffer {
   uint64_t spills() const { return spills_; }
 
  private:
+  // 32 bytes, since one is written and read for each emission.
   struct Staged {
-    KeyStamp stamp;
-    size_t key_at;  // if it is not short
-    uint64_t hash;
+    uint64_t prefix;  // of the key's stamp
+    uint32_t length;
+    uint32_t partition;  // unless by_hash_
+    uint32_t tag;        // with a combiner
     uint64_t value_bytes;
-    uint32_t partition;  // by_hash_: told by the hash, once it is wanted
+
+    KeyStamp stamp() const { return {prefix, length}; }
   };
   // Of the key and value with the same position.
   struct Entry {
@@ -60,9 +63,10 @@ class MapBuffer {
 
   void Add(std::string_view key, AnyValue* value, const Staged& staged);
   bool Combine(std::string_view key, AnyValue* value, size_t position);
-  void PrefetchValue(const Staged& staged) const;
-  size_t HomeOf(uint32_t tag) const { return (tag >> 4) & (table_.size() - 1); }
+  // By the high bits, so that a table that grows is written from its beginning to its end.
+  size_t HomeOf(uint32_t tag) const { return tag >> home_shift_; }
   Bucket& Find(std::string_view key, const KeyStamp& stamp, uint32_t tag);
+  void GrowArrays();
   void GrowTable();
   void Append(Run* run, size_t slot);
 
@@ -72,15 +76,17 @@ class MapBuffer {
   const size_t first_slot_;
   const bool by_hash_;  // the partition is PartitionByHash
 
-  std::string staged_keys_;  // those that are not short
+  std::string staged_keys_;  // those that are not short, in turn
   std::vector<Staged> staged_;
   Array<Member<AnyValue>>* staged_values_;
 
   // Of the pairs, which become objects only when it is known in which order they will be read.
-  Array<Member<Text>>* keys_;
-  Array<Member<AnyValue>>* values_;
+  Array<Member<Text>>* keys_ = nullptr;
+  Array<Member<AnyValue>>* values_ = nullptr;
+  size_t capacity_ = 0;  // of both
   std::vector<Entry> entries_;
-  std::vector<Bucket> table_;  // a power of two; empty without a combiner
+  std::vector<Bucket> table_;  // 2^(32 - home_shift_); empty without a combiner
+  unsigned home_shift_;
   uint64_t bytes_ = 0;
   uint64_t pairs_in_ = 0;
   uint64_t spills_ = 0;

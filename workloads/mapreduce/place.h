@@ -21,7 +21,7 @@ struct Place {
 // places that are equal so far only. Calls between_passes() now and then.
 //
 // A radix sort, since comparisons are guesses that fail: it looks at each byte in turn that is not
-// the same in all places, the last first. Two of three of a text's keys are shorter than a prefix.
+// the same in all places, the last first. What no key of a task reaches costs nothing.
 template <typename IsBefore, typename BetweenPasses>
 void SortPlaces(std::vector<Place>& places, const IsBefore& is_before,
                 const BetweenPasses& between_passes) {

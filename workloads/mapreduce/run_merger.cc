@@ -14,7 +14,8 @@ constexpr KeyStamp kBehindAll{UINT64_MAX, UINT32_MAX};
 
 }  // namespace
 
-RunMerger::RunMerger(Context& context, Runs* runs) : context_(context), runs_(runs) {
+RunMerger::RunMerger(Context& context, Runs* runs, bool for_values)
+    : context_(context), runs_(runs), for_values_(for_values) {
   const size_t count = runs->length();
   for (size_t i = 0; i < count; ++i) {
     Run& run = *(*runs)[i];
@@ -65,6 +66,10 @@ bool RunMerger::NextKey() {
     Cursor& cursor = cursors_[first_];
     if (cursor.at == cursor.end || CompareKeys(cursor, first) != 0) return true;
     const size_t begin = cursor.at;
+    // On its way while the other runs are still asked for theirs.
+    if (for_values_ && extents_.size() < Values::kAhead) {
+      __builtin_prefetch((*cursor.pairs)[begin]->value.Get());
+    }
     while (++cursor.at < cursor.end) {
       cursor.stamp = (*cursor.stamps)[cursor.at];
       if (CompareKeys(cursor, first) != 0) break;
@@ -85,13 +90,6 @@ bool RunMerger::NextKey() {
   }
 }
 
-void RunMerger::PrefetchValues() const {
-  if (extents_.size() == 1) return;
-  for (const Values::Extent& extent : extents_) {
-    __builtin_prefetch((*extent.pairs)[extent.begin]->value.Get());
-  }
-}
-
 Run* MergeRuns(Context& context, Runs* runs) {
   size_t length = 0;
   uint64_t bytes = 0;
@@ -101,7 +99,7 @@ Run* MergeRuns(Context& context, Runs* runs) {
   }
   Pairs* merged = context.MakeArray<Member<Pair>>(length);
   KeyStamps* stamps = context.MakeArray<KeyStamp>(length);
-  RunMerger merger(context, runs);
+  RunMerger merger(context, runs, /*for_values=*/false);
   for (size_t at = 0; merger.NextKey();) {
     std::string_view view = merger.key()->view();
     Text* key = view.size() < kLongKey ? context.MakeText(view) : merger.key();

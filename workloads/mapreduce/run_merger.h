@@ -14,7 +14,8 @@ namespace tandem::workloads::mapreduce {
 class RunMerger {
  public:
   // Takes the runs out of `runs` as it goes. Of equal keys those of the earlier run come first.
-  RunMerger(Context& context, Runs* runs);
+  // `for_values`: those of each key will be read, so the first of them are loaded with its pairs.
+  RunMerger(Context& context, Runs* runs, bool for_values);
   RunMerger(const RunMerger&) = delete;
   RunMerger& operator=(const RunMerger&) = delete;
 
@@ -24,10 +25,6 @@ class RunMerger {
   // Of the key that it is at, until the next NextKey().
   Text* key() const { return key_; }
   std::span<const Values::Extent> extents() const { return extents_; }
-
-  // Has the processor load the first value of each extent, all at once rather than one after the
-  // other: they lie wherever map made them. Touches their pages.
-  void PrefetchValues() const;
 
  private:
   struct Cursor {
@@ -48,6 +45,7 @@ class RunMerger {
 
   Context& context_;
   Runs* const runs_;
+  const bool for_values_;
   std::vector<Cursor> cursors_;  // by run
   // A tournament: match i, from 1, is between those who come up from 2i and 2i + 1, where the
   // numbers behind the matches are the runs. The later one stays, the earlier goes up, and who wins

@@ -168,10 +168,9 @@ void RunReduce(Mutator& mutator, const JobState& state, TaskReport& report) {
   if (bytes > state.job.share_bytes) {
     while (runs->length() > at_once) runs = MergePass(context, runs, at_once);
   }
-  RunMerger merger(context, runs);
+  RunMerger merger(context, runs, /*for_values=*/true);
   uint64_t keys = 0;
   while (merger.NextKey()) {
-    merger.PrefetchValues();
     std::string error = Attempt(
         context, state.job.attempts,
         [&] {
