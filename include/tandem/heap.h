@@ -53,7 +53,8 @@ struct HeapOptions {
   std::string replacement = "clock";
 
   // A cycle starts so that it ends before the heap has grown by this factor over what was live
-  // after the last one, or has reached heap_bytes.
+  // after the last one, or has reached heap_bytes, or local_bytes if what was live fits there with
+  // room to spare.
   double growth = 2.0;
 
   // False: only Collect() and a full heap start a cycle.

@@ -59,7 +59,7 @@ Collector::Collector(CollectorOptions options, heap::Space& space, heap::BlockPo
       order_metrics_(registry),
       handshakes_(space.pager),
       stamps_(std::move(stamps)),
-      pacer_(pool.limit_bytes(), options_.growth),
+      pacer_(pool.limit_bytes(), space.pager.budget().limit() * base::kPageSize, options_.growth),
       sweeper_(space, pool, options_.protect_dead) {
   trigger_bytes_.store(options_.automatic ? pacer_.FirstTrigger() : UINT64_MAX,
                        std::memory_order_relaxed);
