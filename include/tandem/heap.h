@@ -54,7 +54,7 @@ struct HeapOptions {
 
   // A cycle starts so that it ends before the heap has grown by this factor over what was live
   // after the last one, or has reached heap_bytes, or local_bytes if what was live fits there with
-  // room to spare.
+  // room to spare. The first starts when half of heap_bytes, or 32 MiB, have been allocated.
   double growth = 2.0;
 
   // False: only Collect() and a full heap start a cycle.

@@ -74,6 +74,7 @@ RemoteServer::~RemoteServer() {
 
 StatusOr<Extent> RemoteServer::Borrow(uint64_t bytes) {
   const std::lock_guard lock(mutex_);
+  // A server that is lost may have forgotten the slab that is open: asked again, it says so.
   if (lost() || open_.bytes - open_used_ < bytes) {
     if (Refuses(bytes)) return refusal_;
     auto lent = control_->Lend(joined_.id, bytes);

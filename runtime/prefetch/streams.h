@@ -8,7 +8,7 @@
 // it, an access here is first looked for in the streams that are open:
 //
 //     part of a stream    it is ahead of the stream's last page by a multiple of its stride, and
-//                         no further than what has been named, or kHoles. The stream goes on from
+//                         no further than what has been named, or kReach. The stream goes on from
 //                         there: twice as far ahead as before, or half as far if the access has
 //                         left pages out, of which some will have been named in vain.
 //     of none             it is remembered. If two accesses remembered lie before it at equal
@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "runtime/prefetch/prefetcher.h"
 
@@ -28,7 +29,7 @@ class Streams final : public Prefetcher {
  public:
   static constexpr size_t kStreams = 16;
   static constexpr Page kMaxDegree = 16;
-  static constexpr Page kHoles = 4;      // pages that a stream may leave out
+  static constexpr Page kReach = 4;      // strides from one access to the next
   static constexpr Page kMaxStride = 8;  // further apart, two accesses open no stream
 
   size_t OnAccess(const Access& access, std::span<Page, kMaxPages> out) override {
@@ -76,7 +77,7 @@ class Streams final : public Prefetcher {
     for (Stream& stream : streams_) {
       if (stream.stride == 0) continue;
       const Page steps = StepsTo(stream, page);
-      if (steps == 0 || steps > std::max(stream.named, kHoles)) continue;
+      if (steps == 0 || steps > std::max(stream.named, kReach)) continue;
       if (found != nullptr && steps >= fewest) continue;
       found = &stream;
       fewest = steps;
@@ -94,7 +95,7 @@ class Streams final : public Prefetcher {
         const Page before = Remembered(i) - Remembered(j);
         if (before == distance) return distance;
         const bool one_way = (before > 0) == (distance > 0) && before != 0;
-        if (near == 0 && one_way && std::abs(before) <= kHoles && std::abs(distance) <= kHoles) {
+        if (near == 0 && one_way && std::abs(before) <= kReach && std::abs(distance) <= kReach) {
           near = distance > 0 ? 1 : -1;
         }
       }

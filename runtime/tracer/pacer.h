@@ -31,7 +31,7 @@ class Pacer {
     const double usable = static_cast<double>(limit_) * kUsableShare;
     double goal = std::min(usable, std::max(live * growth_, live + kSmallHeap));
     const double local = static_cast<double>(local_) * kUsableShare;
-    if (local >= live * kLeastGrowth) goal = std::min(goal, local);
+    if (local >= std::max(live * kLeastGrowth, live + kLeastRoom)) goal = std::min(goal, local);
     const double room = std::max(goal - live, 0.0);
     const uint64_t expected = std::max(allocated_bytes, std::exchange(last_, allocated_bytes));
     const double headroom =
@@ -46,6 +46,7 @@ class Pacer {
 
   // With less room than this, more time goes into cycles than pages that were pushed out cost.
   static constexpr double kLeastGrowth = 1.5;
+  static constexpr double kLeastRoom = 4 << 20;  // a cycle has a price, however little lives
 
   const uint64_t limit_;
   const uint64_t local_;

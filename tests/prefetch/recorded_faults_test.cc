@@ -10,6 +10,8 @@
 #include <fstream>
 #include <ostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/prefetch/replay.h"
 

@@ -22,8 +22,12 @@ class EmulatedFarSide final : public FarSide {
   std::string Url() const override { return url_ + ",die_after=1000"; }
   void Die(Fabric& fabric) override {
     Endpoint endpoint(fabric, 1);
-    while (Persist(fabric, endpoint, endpoint.Read({0, 0}, 0, 1)) != Outcome::kServerLost) {
+    for (int i = 0; i < 2000; ++i) {
+      const Outcome outcome = Persist(fabric, endpoint, endpoint.Read({0, 0}, 0, 1));
+      if (outcome == Outcome::kServerLost) return;
+      ASSERT_EQ(outcome, Outcome::kDone);
     }
+    ADD_FAILURE() << "it lives on";
   }
 
  private:

@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "tests/rdma/fault_conformance.h"
 #include "tests/remote/relay.h"
@@ -14,12 +13,6 @@
 
 namespace tandem::rdma {
 namespace {
-
-// The lease is not what tells of a server's end: it is renewed every twenty minutes.
-std::vector<std::string> Server(const std::string& fabric, const std::string& address) {
-  return {"--fabric", fabric, "--listen", address, "--insecure",
-          "--slab",   "4MiB", "--lease",  "3600"};
-}
 
 class ServerFarSide final : public FarSide {
  public:
@@ -32,13 +25,13 @@ class ServerFarSide final : public FarSide {
   void Die(Fabric&) override { server_->Kill(SIGKILL); }
   void ComeBack() override {
     const std::string address = server_->address();
-    server_.emplace(Server(fabric_, address));
+    server_.emplace(ServerProcess::At(fabric_, address));
   }
 
  private:
   const std::string fabric_;
   const std::string prefix_;  // of the fabric's URL
-  std::optional<ServerProcess> server_{Server(fabric_, AnyAddress(fabric_, "faults"))};
+  std::optional<ServerProcess> server_{ServerProcess::At(fabric_, AnyAddress(fabric_, "faults"))};
 };
 
 // A server of fabric tcp that goes on, but of which nothing is heard.
@@ -51,12 +44,12 @@ class CutOffFarSide final : public FarSide {
   void ComeBack() override {
     const std::string address = server_->address();
     way_.reset();
-    server_.emplace(Server("tcp", address));
+    server_.emplace(ServerProcess::At("tcp", address));
     way_.emplace(*server_);
   }
 
  private:
-  std::optional<ServerProcess> server_{Server("tcp", AnyAddress("tcp", ""))};
+  std::optional<ServerProcess> server_{ServerProcess::At("tcp", AnyAddress("tcp", ""))};
   std::optional<RelayedServer> way_{*server_};
 };
 

@@ -94,7 +94,7 @@ class ForeignKey : public ::testing::TestWithParam<const char*> {
   std::unique_ptr<Fabric> fabric_ = OpenOrDie(server_.url());
   uint32_t slab_ = fabric_->LendSlab(kPage).value();
   Endpoint victim_{*fabric_, 2};
-  Extent booty_;  // where the victim's page lies, with its key
+  Extent booty_{};  // where the victim's page lies, with its key
 };
 
 TEST_P(ForeignKey, IsRefusedOfAClientThatHasBorrowedNothing) {

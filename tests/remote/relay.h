@@ -13,6 +13,8 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <list>
 #include <mutex>
 #include <string>
@@ -36,10 +38,12 @@ class Relay {
       const int yes = 1;
       setsockopt(door.listener.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
       const sockaddr_in address = Address(kHost, port);
-      EXPECT_EQ(
-          bind(door.listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
-          0);
-      EXPECT_EQ(listen(door.listener.get(), 64), 0);
+      if (bind(door.listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
+              0 ||
+          listen(door.listener.get(), 64) != 0) {
+        std::perror("relay: a port that it needs is not free");
+        std::abort();  // else all tests would wait for their time-outs
+      }
     }
     thread_ = std::thread([this] { Main(); });
   }

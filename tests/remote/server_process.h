@@ -77,8 +77,13 @@ class ServerProcess {
   // A server of that fabric, where no other listens: `name` is of the test's choice. Small slabs:
   // pinning takes long on a machine that is translated. Long leases: so do tests on busy ones.
   static ServerProcess Of(const std::string& fabric, const std::string& name = "test") {
-    return ServerProcess({"--fabric", fabric, "--listen", AnyAddress(fabric, name), "--insecure",
-                          "--slab", "4MiB", "--lease", "3600"});
+    return ServerProcess(At(fabric, AnyAddress(fabric, name)));
+  }
+  // The arguments of one at an address. The lease is not what tells of its end: it is renewed every
+  // twenty minutes.
+  static std::vector<std::string> At(const std::string& fabric, const std::string& address) {
+    return {"--fabric", fabric, "--listen", address, "--insecure",
+            "--slab",   "4MiB", "--lease",  "3600"};
   }
 
   // "ready: URL lends ..."; empty if it did not get that far.

@@ -60,6 +60,13 @@ TEST(Pacer, KeepsAHeapInLocalMemoryThatFitsWithRoomToSpare) {
   EXPECT_GT(next, 50 * kMiB);
 }
 
+TEST(Pacer, DoesNotCollectAgainAndAgainWhereLittleLocalMemoryHoldsLess) {
+  for (const uint64_t live : {uint64_t{0}, 100 * kMiB / 1024}) {
+    EXPECT_GT(Pacer(1024 * kMiB, kMiB / 4, 2).NextTrigger(live, kMiB), 16 * kMiB);
+    EXPECT_LE(Pacer(1024 * kMiB, 8 * kMiB, 2).NextTrigger(live, 0), 8 * kMiB);
+  }
+}
+
 TEST(Pacer, DoesNotCollectAgainAndAgainToFitAHeapThatFillsLocalMemory) {
   const auto trigger = [](uint64_t local) {
     return Pacer(10'000 * kMiB, local, 2).NextTrigger(250 * kMiB, 10 * kMiB);

@@ -144,7 +144,8 @@ class Values {
     return false;
   }
 
-  // The values of so many extents are loaded ahead, of the first by who made them.
+  // The first values of so many extents are loaded ahead, and fetched if they are far; of the first
+  // extents by who made them.
   static constexpr size_t kAhead = 8;
 
  private:

@@ -48,6 +48,7 @@ class MapBuffer {
 
     KeyStamp stamp() const { return {prefix, length}; }
   };
+  static_assert(sizeof(Staged) == 32);
   // Of the key and value with the same position.
   struct Entry {
     KeyStamp stamp;

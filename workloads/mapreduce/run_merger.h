@@ -14,7 +14,8 @@ namespace tandem::workloads::mapreduce {
 class RunMerger {
  public:
   // Takes the runs out of `runs` as it goes. Of equal keys those of the earlier run come first.
-  // `for_values`: those of each key will be read, so the first of them are loaded with its pairs.
+  // `for_values`: those of each key will be read, so the first of them are loaded
+  // with its pairs, and fetched if they are far.
   RunMerger(Context& context, Runs* runs, bool for_values);
   RunMerger(const RunMerger&) = delete;
   RunMerger& operator=(const RunMerger&) = delete;
