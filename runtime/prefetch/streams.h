@@ -63,11 +63,13 @@ class Streams final : public Prefetcher {
   static constexpr size_t kRemembered = 16;
   static constexpr Page kNowhere = -2 * kMaxStride;  // near no page
 
-  // How many strides the page is ahead; 0 if it is not.
+  // How many strides the page is ahead; 0 if it is no part of the stream.
   static Page StepsTo(const Stream& stream, Page page) {
-    const Page distance = page - stream.last;
-    if (distance % stream.stride != 0) return 0;
-    return std::max<Page>(distance / stream.stride, 0);
+    const Page stride = std::abs(stream.stride);
+    const Page distance = stream.stride > 0 ? page - stream.last : stream.last - page;
+    // First what costs no division: the page is asked about for each stream.
+    if (distance <= 0 || distance > stride * std::max(stream.named, kReach)) return 0;
+    return distance % stride == 0 ? distance / stride : 0;
   }
 
   // The open stream that the page is the nearest part of, or null.
@@ -77,8 +79,7 @@ class Streams final : public Prefetcher {
     for (Stream& stream : streams_) {
       if (stream.stride == 0) continue;
       const Page steps = StepsTo(stream, page);
-      if (steps == 0 || steps > std::max(stream.named, kReach)) continue;
-      if (found != nullptr && steps >= fewest) continue;
+      if (steps == 0 || (found != nullptr && steps >= fewest)) continue;
       found = &stream;
       fewest = steps;
     }

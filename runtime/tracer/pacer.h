@@ -2,11 +2,10 @@
 //
 // After each cycle the heap may grow to a goal: `growth` times what is live, but no more than the
 // limit leaves; and where what is live fits into local memory with room to spare, no more than that
-// holds: garbage that is not collected in time would push live pages out, and a cycle over local
-// pages costs less than fetching them again. The next cycle starts when the room that is left below
-// the goal is what mutators may allocate while it runs: somewhat more than they did during either
-// of the last two. (Their rate between cycles says little about that: far pages and the tracer slow
-// them down.) Not synchronised: the collector's thread.
+// holds: garbage that is not collected in time would push live pages out. The next cycle starts
+// when the room that is left below the goal is what mutators may allocate while it runs: somewhat
+// more than they did during either of the last two. (Their rate between cycles says little about
+// that: far pages and the tracer slow them down.) Not synchronised: the collector's thread.
 #pragma once
 
 #include <algorithm>
@@ -44,9 +43,11 @@ class Pacer {
   static constexpr double kUsableShare = 0.92;  // the rest is lost to fragmentation
   static constexpr double kCaution = 1.5;
 
-  // With less room than this, more time goes into cycles than pages that were pushed out cost.
+  // Estimates. What lives is marked for each time that as much as the room is allocated, and to
+  // mark a page's objects takes about as long as to fetch the page; and a cycle has a price of its
+  // own.
   static constexpr double kLeastGrowth = 1.5;
-  static constexpr double kLeastRoom = 4 << 20;  // a cycle has a price, however little lives
+  static constexpr double kLeastRoom = 4 << 20;
 
   const uint64_t limit_;
   const uint64_t local_;

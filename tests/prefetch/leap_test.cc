@@ -132,11 +132,6 @@ TEST(Leap, FindsNothingInTwoInterleavedStreams) {
   }
 }
 
-TEST(Leap, PrefetchesNothingForAPageThatComesAgainAndAgain) {
-  Leap leap;
-  for (int i = 0; i < 50; ++i) EXPECT_THAT(Miss(leap, 7), IsEmpty());
-}
-
 TEST(Leap, EndsAtPageZero) {
   Leap leap;
   Replay(leap, Sequence(38, -1, 24));  // 15 is the last page of a window of eight

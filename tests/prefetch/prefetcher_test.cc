@@ -12,7 +12,11 @@
 namespace tandem::prefetch {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::Hit;
+using ::testing::IsEmpty;
+using testing::Miss;
 
 TEST(Prefetchers, NoneIsNoPrefetcher) {
   auto none = MakePrefetcher("none");
@@ -81,6 +85,41 @@ TEST_P(AnyPrefetcher, SaysTheSameAgainForTheSameAccesses) {
   }
 }
 
+// Those that go by distances.
+class ByDistances : public AnyPrefetcher {};
+
+TEST_P(ByDistances, PrefetchesNothingForAPageThatComesAgainAndAgain) {
+  const auto prefetcher = Make();
+  for (int i = 0; i < 50; ++i) EXPECT_THAT(Miss(*prefetcher, 7), IsEmpty());
+}
+
+// Those that go on at hits, so that a steady stream does not miss.
+class AtHits : public AnyPrefetcher {};
+
+TEST_P(AtHits, DoublesItsDegreeAndNamesNoPageTwice) {
+  const auto prefetcher = Make();
+  for (Page p : {10, 11}) Miss(*prefetcher, p);
+  EXPECT_THAT(Miss(*prefetcher, 12), ElementsAre(13, 14));
+  EXPECT_THAT(Hit(*prefetcher, 13), ElementsAre(15, 16, 17));
+  EXPECT_THAT(Hit(*prefetcher, 14), ElementsAre(18, 19, 20, 21, 22));
+  EXPECT_THAT(Hit(*prefetcher, 15), ElementsAre(23, 24, 25, 26, 27, 28, 29, 30, 31));
+  EXPECT_THAT(Hit(*prefetcher, 16), ElementsAre(32));
+  EXPECT_THAT(Hit(*prefetcher, 17), ElementsAre(33));
+}
+
+TEST_P(AtHits, NamesAllAgainWhenWhatItNamedDidNotCome) {
+  const auto prefetcher = Make();
+  for (Page p : {10, 11, 12}) Miss(*prefetcher, p);
+  EXPECT_THAT(Miss(*prefetcher, 13), ElementsAre(14, 15, 16, 17));
+}
+
+TEST_P(AtHits, EndsAtPageZero) {
+  const auto prefetcher = Make();
+  for (Page p : {9, 6}) Miss(*prefetcher, p);
+  EXPECT_THAT(Miss(*prefetcher, 3), ElementsAre(0));
+  EXPECT_THAT(Hit(*prefetcher, 0), IsEmpty());
+}
+
 std::vector<std::string> AllPrefetchers() {
   std::vector<std::string> names;
   for (const auto& p : ListPrefetchers()) {
@@ -89,12 +128,16 @@ std::vector<std::string> AllPrefetchers() {
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(Prefetchers, AnyPrefetcher, ::testing::ValuesIn(AllPrefetchers()),
-                         [](const auto& p) {
-                           std::string name = p.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+std::string NameOf(const ::testing::TestParamInfo<std::string>& info) {
+  std::string name = info.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Prefetchers, AnyPrefetcher, ::testing::ValuesIn(AllPrefetchers()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Prefetchers, ByDistances, ::testing::Values("leap", "stride", "streams"),
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(Prefetchers, AtHits, ::testing::Values("stride", "streams"), NameOf);
 
 }  // namespace
 }  // namespace tandem::prefetch

@@ -24,22 +24,6 @@ TEST(Streams, OpensOneAtTheThirdAccessAtEqualDistances) {
   }
 }
 
-TEST(Streams, DoublesItsDegreeAndNamesNoPageTwice) {
-  Streams s;
-  for (Page p : {10, 11}) Miss(s, p);
-  EXPECT_THAT(Miss(s, 12), ElementsAre(13, 14));
-  EXPECT_THAT(Hit(s, 13), ElementsAre(15, 16, 17));
-  EXPECT_THAT(Hit(s, 14), ElementsAre(18, 19, 20, 21, 22));
-  EXPECT_THAT(Hit(s, 15), ElementsAre(23, 24, 25, 26, 27, 28, 29, 30, 31));
-  EXPECT_THAT(Hit(s, 16), ElementsAre(32));
-}
-
-TEST(Streams, NamesAllAgainWhenWhatItNamedDidNotCome) {
-  Streams s;
-  for (Page p : {10, 11, 12}) Miss(s, p);
-  EXPECT_THAT(Miss(s, 13), ElementsAre(14, 15, 16, 17));
-}
-
 TEST(Streams, FollowsAsManyAsItHasRoomForAtOnce) {
   Streams s;
   std::vector<Page> mixed;
@@ -73,18 +57,6 @@ TEST(Streams, ClosesTheOneLongestWithoutAnAccess) {
   }
   EXPECT_THAT(Hit(s, 3), IsEmpty());  // the first has made room
   EXPECT_THAT(Hit(s, 10'003), ElementsAre(10'005, 10'006, 10'007));
-}
-
-TEST(Streams, PrefetchesNothingForAPageThatComesAgainAndAgain) {
-  Streams s;
-  for (int i = 0; i < 50; ++i) EXPECT_THAT(Miss(s, 7), IsEmpty());
-}
-
-TEST(Streams, EndsAtPageZero) {
-  Streams s;
-  for (Page p : {9, 6}) Miss(s, p);
-  EXPECT_THAT(Miss(s, 3), ElementsAre(0));
-  EXPECT_THAT(Hit(s, 0), IsEmpty());
 }
 
 TEST(Streams, ServesMostOfAScanAndSparesAChase) {

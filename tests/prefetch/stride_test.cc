@@ -22,17 +22,6 @@ TEST(Stride, BeginsWhenADistanceComesTwiceInARow) {
   EXPECT_THAT(Miss(s, 114), ElementsAre(121, 128));
 }
 
-TEST(Stride, DoublesItsDegreeAndNamesNoPageTwice) {
-  Stride s;
-  for (Page p : {10, 11}) Miss(s, p);
-  EXPECT_THAT(Miss(s, 12), ElementsAre(13, 14));
-  EXPECT_THAT(Hit(s, 13), ElementsAre(15, 16, 17));
-  EXPECT_THAT(Hit(s, 14), ElementsAre(18, 19, 20, 21, 22));
-  EXPECT_THAT(Hit(s, 15), ElementsAre(23, 24, 25, 26, 27, 28, 29, 30, 31));
-  EXPECT_THAT(Hit(s, 16), ElementsAre(32));
-  EXPECT_THAT(Hit(s, 17), ElementsAre(33));
-}
-
 TEST(Stride, MissesNothingMoreOfASteadyStream) {
   for (const Page stride : {1, -1, 4, -33}) {
     Stride s;
@@ -41,12 +30,6 @@ TEST(Stride, MissesNothingMoreOfASteadyStream) {
     EXPECT_EQ(outcome.hits, 97u) << stride;
     EXPECT_EQ(outcome.prefetched, 97u + 16) << stride;
   }
-}
-
-TEST(Stride, NamesAllAgainWhenWhatItNamedDidNotCome) {
-  Stride s;
-  for (Page p : {10, 11, 12}) Miss(s, p);
-  EXPECT_THAT(Miss(s, 13), ElementsAre(14, 15, 16, 17));
 }
 
 TEST(Stride, KeepsItsStrideOverOneStepOfAnOuterLoop) {
@@ -87,18 +70,6 @@ TEST(Stride, FindsNothingInTwoInterleavedStreams) {
     EXPECT_THAT(Miss(s, 100 + i), IsEmpty());
     EXPECT_THAT(Miss(s, 5000 + i), IsEmpty());
   }
-}
-
-TEST(Stride, PrefetchesNothingForAPageThatComesAgainAndAgain) {
-  Stride s;
-  for (int i = 0; i < 50; ++i) EXPECT_THAT(Miss(s, 7), IsEmpty());
-}
-
-TEST(Stride, EndsAtPageZero) {
-  Stride s;
-  for (Page p : {9, 6}) Miss(s, p);
-  EXPECT_THAT(Miss(s, 3), ElementsAre(0));
-  EXPECT_THAT(Hit(s, 0), IsEmpty());
 }
 
 TEST(Stride, ServesMostOfAScanAndSparesAChase) {
