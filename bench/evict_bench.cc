@@ -49,6 +49,8 @@ class EvictionRig {
     table_ = std::move(swap::PageTable::Create(memory_.address(), pages).value());
     table_->Extend(pages);
     staging_ = std::move(swap::Staging::Create(uffd_, move).value());
+    mapper_ = std::make_unique<swap::Mapper>(uffd_, *staging_, move, metrics_.moved,
+                                             metrics_.copied);
     Check(fabric_->RegisterBuffer(staging_->memory().data(), staging_->memory().size()));
     slabs_ = std::make_unique<rdma::SlabMap>(*fabric_, pages);
     Check(slabs_->Grow(pages));
@@ -58,11 +60,10 @@ class EvictionRig {
     arrivals_ =
         std::make_unique<swap::Arrivals>(swap::ArrivalsParts{.table = *table_,
                                                              .staging = *staging_,
-                                                             .uffd = uffd_,
+                                                             .mapper = *mapper_,
                                                              .budget = *budget_,
                                                              .slabs = *slabs_,
                                                              .metrics = metrics_,
-                                                             .move = move,
                                                              .reserve = 0,
                                                              .timeout_ns = fabric_->TimeoutNs()},
                                          std::move(fabric_->OpenChannel().value()));
@@ -103,13 +104,7 @@ class EvictionRig {
       if (swap::Residency(table_->state(page).load()) != swap::kFar) continue;
       const swap::SlotRun slot = staging_->TakeReady(1);
       WriteContent(staging_->Data(slot.first), page);
-      if (move_) {
-        uffd_.Move(table_->AddressOf(page), reinterpret_cast<uintptr_t>(staging_->Data(slot.first)),
-                   base::kPageSize);
-      } else {
-        uffd_.Copy(table_->AddressOf(page), staging_->Data(slot.first), base::kPageSize);
-      }
-      staging_->PutEmpty(slot);
+      mapper_->Map(table_->AddressOf(page), slot);
       BecomeLocal(page);
     }
   }
@@ -154,6 +149,7 @@ class EvictionRig {
   swap::Userfault uffd_{std::move(swap::Userfault::Open(move_).value())};
   std::unique_ptr<swap::PageTable> table_;
   std::unique_ptr<swap::Staging> staging_;
+  std::unique_ptr<swap::Mapper> mapper_;
   std::unique_ptr<rdma::SlabMap> slabs_;
   std::unique_ptr<swap::Budget> budget_;
   std::vector<uint64_t> clean_hash_;

@@ -162,14 +162,8 @@ size_t Arrivals::Land(size_t max) {
 
 void Arrivals::MapRun(std::span<const uint32_t> entries) {
   const Entry first = entries_[entries.front()];
-  const uintptr_t to = parts_.table.AddressOf(first.page);
-  const size_t bytes = entries.size() * base::kPageSize;
-  if (parts_.move) {
-    parts_.uffd.Move(to, reinterpret_cast<uintptr_t>(parts_.staging.Data(first.slot)), bytes);
-  } else {
-    parts_.uffd.Copy(to, parts_.staging.Data(first.slot), bytes);
-  }
-  parts_.staging.PutEmpty({first.slot, static_cast<uint32_t>(entries.size())});
+  parts_.mapper.Map(parts_.table.AddressOf(first.page),
+                    {first.slot, static_cast<uint32_t>(entries.size())});
   for (const uint32_t entry : entries) {
     const Entry e = entries_[entry];
     Free(entry);

@@ -23,10 +23,10 @@
 #include "rdma/fabric.h"
 #include "rdma/slab_map.h"
 #include "runtime/swap/budget.h"
+#include "runtime/swap/mapper.h"
 #include "runtime/swap/page_table.h"
 #include "runtime/swap/pager_metrics.h"
 #include "runtime/swap/staging.h"
-#include "runtime/swap/userfault.h"
 
 namespace tandem::swap {
 
@@ -43,11 +43,10 @@ inline constexpr size_t kPurposes = 5;
 struct ArrivalsParts {
   PageTable& table;
   Staging& staging;
-  Userfault& uffd;
+  Mapper& mapper;
   Budget& budget;
   rdma::SlabMap& slabs;
   PagerMetrics& metrics;
-  bool move;                               // pages are moved in, not copied
   size_t reserve;                          // frames that only those who wait may take
   uint64_t timeout_ns;                     // of a read
   std::function<void()> took_frames = {};  // called when a post has; must not wait

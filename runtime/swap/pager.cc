@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <numeric>
 
 #include "runtime/base/backoff.h"
@@ -20,13 +19,10 @@ namespace tandem::swap {
 namespace {
 
 constexpr size_t kRangeWindow = 64;  // reads in flight for one thread
-constexpr size_t kPopulateWindow = 16;
 constexpr int kDamageRetries = 8;
 // For a page that others have asked for: nobody knows how long it will take, but a page or two can
 // leave meanwhile.
 constexpr uint64_t kOtherWaitNs = 4'000;
-
-alignas(base::kPageSize) constinit const std::byte kZeros[kPopulateWindow * base::kPageSize] = {};
 
 constexpr size_t kMaxBindings = 8;  // heaps a thread; more share the spare port
 // __thread and plain data: the fault handler reads it.
@@ -79,6 +75,9 @@ StatusOr<std::unique_ptr<Pager>> Pager::Create(PagerOptions options, rdma::Fabri
   auto staging = Staging::Create(*pager->uffd_, pager->move_);
   if (!staging.ok()) return staging.status();
   pager->staging_ = std::move(*staging);
+  pager->mapper_ =
+      std::make_unique<Mapper>(*pager->uffd_, *pager->staging_, pager->move_,
+                               pager->metrics_.moved, pager->metrics_.copied);
   const auto& buffers = pager->staging_->memory();
   if (Status s = fabric.RegisterBuffer(buffers.data(), buffers.size()); !s.ok()) return s;
   pager->slabs_ = std::make_unique<rdma::SlabMap>(fabric, pager->table_->pages());
@@ -91,11 +90,10 @@ StatusOr<std::unique_ptr<Pager>> Pager::Create(PagerOptions options, rdma::Fabri
   pager->arrivals_ = std::make_unique<Arrivals>(
       ArrivalsParts{.table = *pager->table_,
                     .staging = *pager->staging_,
-                    .uffd = *pager->uffd_,
+                    .mapper = *pager->mapper_,
                     .budget = *pager->budget_,
                     .slabs = *pager->slabs_,
                     .metrics = pager->metrics_,
-                    .move = pager->move_,
                     .reserve = Evictor::LowWatermark(*pager->budget_) / 2,
                     .timeout_ns = fabric.TimeoutNs(),
                     .took_frames = [p = pager.get()] { p->evictor_->Relieve(); }},
@@ -238,7 +236,7 @@ bool Pager::NeedsRead(PageIndex page) {
 
 size_t Pager::Populate(PageIndex first, size_t max) {
   if (table_->state(first).load(std::memory_order_relaxed) != (kFar | kFresh)) return 0;
-  max = std::min({max, kPopulateWindow, table_->used() - first});
+  max = std::min({max, Mapper::kMaxZeroes, table_->used() - first});
   const size_t frames = TakeFrames(max);
   size_t n = 0;
   for (; n < frames; ++n) {
@@ -250,20 +248,7 @@ size_t Pager::Populate(PageIndex first, size_t max) {
   }
   if (n < frames) budget_->GiveBack(frames - n);
   if (n == 0) return 0;
-  // Frames that evictions have left behind first: clearing one is cheaper than having the kernel
-  // allocate one.
-  size_t done = 0;
-  while (move_ && done < n) {
-    const SlotRun run = staging_->TryTakeReady(n - done);
-    if (run.count == 0) break;
-    std::memset(staging_->Data(run.first), 0, run.count * base::kPageSize);
-    uffd_->Move(table_->AddressOf(first + done),
-                reinterpret_cast<uintptr_t>(staging_->Data(run.first)),
-                run.count * base::kPageSize);
-    staging_->PutEmpty(run);
-    done += run.count;
-  }
-  if (done < n) uffd_->Copy(table_->AddressOf(first + done), kZeros, (n - done) * base::kPageSize);
+  mapper_->MapZeroes(table_->AddressOf(first), n);
   footprint_.Add(n);
   const PageState born = options_.show_every_access ? kLocal | kArmed : kLocal;
   for (size_t i = 0; i < n; ++i) {
@@ -301,13 +286,7 @@ void Pager::FetchPage(PageIndex page, Port& port, Cause cause) {
     budget_->GiveBack(1);
     Lost(reinterpret_cast<const void*>(table_->AddressOf(page)), ReasonOf(page, !lost));
   }
-  const uintptr_t to = table_->AddressOf(page);
-  if (move_) {
-    uffd_->Move(to, reinterpret_cast<uintptr_t>(staging_->Data(slot.first)), base::kPageSize);
-  } else {
-    uffd_->Copy(to, staging_->Data(slot.first), base::kPageSize);
-  }
-  staging_->PutEmpty(slot);
+  mapper_->Map(table_->AddressOf(page), slot);
   const PageState arrived = cause == Cause::kMutator ? touched_.load(std::memory_order_relaxed)
                                                      : PageState{kLocal | kUntouched | kCold};
   table_->state(page).store(arrived, std::memory_order_release);

@@ -21,6 +21,7 @@
 #include "runtime/swap/budget.h"
 #include "runtime/swap/evictor.h"
 #include "runtime/swap/footprint.h"
+#include "runtime/swap/mapper.h"
 #include "runtime/swap/observers.h"
 #include "runtime/swap/page_table.h"
 #include "runtime/swap/pager_metrics.h"
@@ -166,6 +167,7 @@ class Pager {
   std::unique_ptr<PageTable> table_;
   std::unique_ptr<Budget> budget_;
   std::unique_ptr<Staging> staging_;
+  std::unique_ptr<Mapper> mapper_;
   std::unique_ptr<rdma::SlabMap> slabs_;
   std::unique_ptr<Arrivals> arrivals_;
   std::unique_ptr<Evictor> evictor_;

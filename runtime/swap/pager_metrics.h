@@ -59,6 +59,8 @@ struct PagerMetrics {
         traps(r.GetCounter("fetch.traps")),
         rescues(r.GetCounter("fetch.rescues")),
         populated(r.GetCounter("fetch.fresh")),
+        moved(r.GetCounter("fetch.moved")),
+        copied(r.GetCounter("fetch.copied")),
         retries(r.GetCounter("fetch.retries")),
         damaged(r.GetCounter("fetch.damaged")),
         touches(r.GetCounter("access.first_touches")),
@@ -88,6 +90,8 @@ struct PagerMetrics {
   base::Counter& traps;
   base::Counter& rescues;
   base::Counter& populated;
+  base::Counter& moved;
+  base::Counter& copied;
   base::Counter& retries;
   base::Counter& damaged;
   base::Counter& touches;

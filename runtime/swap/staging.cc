@@ -91,9 +91,12 @@ SlotRun Staging::TakeEmpty(size_t want) {
   if (!move_) return TakeReady(want);
   for (base::Backoff backoff;; backoff.Pause()) {
     if (SlotRun run = Take(empty_, empty_hint_, want); run.count > 0) return run;
-    if (SlotRun run = Take(ready_, ready_hint_, want); run.count > 0) {
+    // Many at once, so that they share one flush of the TLBs.
+    if (SlotRun run = Take(ready_, ready_hint_, kMaxRun); run.count > 0) {
       Userfault::Unmap(reinterpret_cast<uintptr_t>(Data(run.first)), run.count * base::kPageSize);
-      return run;
+      const auto used = static_cast<uint32_t>(std::min<size_t>(run.count, want));
+      PutEmpty({run.first + used, run.count - used});
+      return {run.first, used};
     }
   }
 }

@@ -152,6 +152,8 @@ class ArrivalsRig {
     EXPECT_TRUE(uffd_->Register(memory_.address(), memory_.size(), !options.move).ok());
     table_ = std::move(PageTable::Create(memory_.address(), options.pages).value());
     staging_ = std::move(Staging::Create(*uffd_, options.move).value());
+    mapper_ = std::make_unique<Mapper>(*uffd_, *staging_, options.move, metrics_.moved,
+                                       metrics_.copied);
     slabs_ = std::make_unique<rdma::SlabMap>(*fabric_, options.pages);
     EXPECT_TRUE(slabs_->Grow(options.pages).ok());
     budget_ = std::make_unique<Budget>(options.frames);
@@ -167,11 +169,10 @@ class ArrivalsRig {
     }
     arrivals_ = std::make_unique<Arrivals>(ArrivalsParts{.table = *table_,
                                                          .staging = *staging_,
-                                                         .uffd = *uffd_,
+                                                         .mapper = *mapper_,
                                                          .budget = *budget_,
                                                          .slabs = *slabs_,
                                                          .metrics = metrics_,
-                                                         .move = options.move,
                                                          .reserve = options.reserve,
                                                          .timeout_ns = kTimeoutNs,
                                                          .took_frames = options.took_frames},
@@ -240,6 +241,7 @@ class ArrivalsRig {
   std::unique_ptr<PageTable> table_;
   std::unique_ptr<Budget> budget_;
   std::unique_ptr<Staging> staging_;
+  std::unique_ptr<Mapper> mapper_;
   std::unique_ptr<rdma::SlabMap> slabs_;
   std::unique_ptr<Arrivals> arrivals_;
 };

@@ -1,0 +1,109 @@
+#include "runtime/swap/mapper.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "tests/swap/pager_rig.h"
+
+namespace tandem::swap {
+namespace {
+
+class MapperTest : public RoadTest {
+ protected:
+  static constexpr size_t kPages = 512;
+
+  void SetUp() override {
+    RoadTest::SetUp();
+    if (IsSkipped()) return;
+    uffd_ = std::make_unique<Userfault>(std::move(Userfault::Open(UseMove()).value()));
+    heap_ = std::move(base::OsMemory::Reserve(kPages * base::kPageSize, base::kPageSize, "test"))
+                .value();
+    ASSERT_TRUE(uffd_->Register(heap_.address(), heap_.size(), !UseMove()).ok());
+    staging_ = std::move(Staging::Create(*uffd_, UseMove()).value());
+    mapper_ = std::make_unique<Mapper>(*uffd_, *staging_, UseMove(), moved_, copied_);
+  }
+
+  uintptr_t AddressOf(size_t page) const { return heap_.address() + page * base::kPageSize; }
+  bool Holds(size_t page, int byte) const {
+    const auto* bytes = reinterpret_cast<const unsigned char*>(AddressOf(page));
+    for (size_t i = 0; i < base::kPageSize; ++i) {
+      if (bytes[i] != byte) return false;
+    }
+    return true;
+  }
+  // As if pages had been read into slots.
+  SlotRun Read(size_t want, int byte) {
+    const SlotRun run = staging_->TakeReady(want);
+    std::memset(staging_->Data(run.first), byte, run.count * base::kPageSize);
+    return run;
+  }
+  size_t FreeSlots() {
+    std::vector<SlotRun> runs;
+    size_t n = 0;
+    while (true) {
+      SlotRun run = staging_->TryTakeReady(Staging::kMaxRun);
+      if (run.count == 0) run = staging_->TryMakeReady(Staging::kMaxRun);
+      if (run.count == 0) break;
+      n += run.count;
+      runs.push_back(run);
+    }
+    for (const SlotRun run : runs) staging_->PutReady(run);
+    return n;
+  }
+
+  base::Counter moved_;
+  base::Counter copied_;
+  std::unique_ptr<Userfault> uffd_;
+  base::OsMemory heap_;
+  std::unique_ptr<Staging> staging_;
+  std::unique_ptr<Mapper> mapper_;
+};
+
+TEST_P(MapperTest, MapsSinglePagesAndGivesTheirSlotsBack) {
+  for (size_t page = 0; page < kPages; ++page) {
+    mapper_->Map(AddressOf(page), Read(1, static_cast<int>(page % 251)));
+  }
+  for (size_t page = 0; page < kPages; ++page) {
+    ASSERT_TRUE(Holds(page, static_cast<int>(page % 251))) << page;
+  }
+  EXPECT_EQ(FreeSlots(), Staging::kSlots);
+  EXPECT_EQ(moved_.Value() + copied_.Value(), kPages);
+}
+
+TEST_P(MapperTest, TakesBothRoadsIfThereAreTwo) {
+  for (size_t page = 0; page < kPages; ++page) mapper_->Map(AddressOf(page), Read(1, 7));
+  // Whichever is cheaper, the other one is tried now and then.
+  EXPECT_EQ(moved_.Value() > 0, UseMove());
+  EXPECT_GT(copied_.Value(), 0u);
+}
+
+TEST_P(MapperTest, MapsRuns) {
+  for (size_t page = 0; page < kPages;) {
+    const int byte = static_cast<int>(1 + page % 251);
+    const SlotRun run = Read(std::min<size_t>(1 + page % 40, kPages - page), byte);
+    mapper_->Map(AddressOf(page), run);
+    for (size_t i = 0; i < run.count; ++i) ASSERT_TRUE(Holds(page + i, byte)) << page + i;
+    page += run.count;
+  }
+  EXPECT_EQ(FreeSlots(), Staging::kSlots);
+}
+
+TEST_P(MapperTest, MapsZeroesWhateverLiesInTheSlots) {
+  // Frames of evicted pages, fewer than are wanted.
+  for (int i = 0; i < 3; ++i) staging_->PutReady(Read(5, 9));
+  for (size_t page = 0; page < kPages; page += Mapper::kMaxZeroes) {
+    mapper_->MapZeroes(AddressOf(page), Mapper::kMaxZeroes);
+  }
+  for (size_t page = 0; page < kPages; ++page) ASSERT_TRUE(Holds(page, 0)) << page;
+  EXPECT_EQ(FreeSlots(), Staging::kSlots);
+}
+
+TANDEM_ON_BOTH_ROADS(MapperTest);
+
+}  // namespace
+}  // namespace tandem::swap
