@@ -45,12 +45,13 @@ class EvictionRig {
                                       "the benchmark")
                   .value();
     madvise(memory_.data(), memory_.size(), MADV_NOHUGEPAGE);
-    Check(uffd_.Register(memory_.address(), memory_.size(), !move));
+    Check(uffd_.Register(memory_.address(), memory_.size(), uffd_.has_write_protect()));
     table_ = std::move(swap::PageTable::Create(memory_.address(), pages).value());
     table_->Extend(pages);
     staging_ = std::move(swap::Staging::Create(uffd_, move).value());
-    mapper_ = std::make_unique<swap::Mapper>(uffd_, *staging_, move, metrics_.moved,
-                                             metrics_.copied);
+    mapper_ =
+        std::make_unique<swap::Mapper>(uffd_, *staging_, move, metrics_.moved, metrics_.copied);
+    unmapper_ = std::make_unique<swap::Unmapper>(*table_, *staging_, uffd_, move);
     Check(fabric_->RegisterBuffer(staging_->memory().data(), staging_->memory().size()));
     slabs_ = std::make_unique<rdma::SlabMap>(*fabric_, pages);
     Check(slabs_->Grow(pages));
@@ -70,13 +71,12 @@ class EvictionRig {
     evictor_ = std::make_unique<swap::Evictor>(
         swap::EvictorParts{.table = *table_,
                            .staging = *staging_,
-                           .uffd = uffd_,
+                           .unmapper = *unmapper_,
                            .budget = *budget_,
                            .footprint = footprint_,
                            .slabs = *slabs_,
                            .arrivals = *arrivals_,
                            .metrics = metrics_,
-                           .move = move,
                            .timeout_ns = fabric_->TimeoutNs(),
                            .batch = batch},
         std::move(fabric_->OpenChannel().value()), std::make_unique<swap::ClockReplacement>());
@@ -150,6 +150,7 @@ class EvictionRig {
   std::unique_ptr<swap::PageTable> table_;
   std::unique_ptr<swap::Staging> staging_;
   std::unique_ptr<swap::Mapper> mapper_;
+  std::unique_ptr<swap::Unmapper> unmapper_;
   std::unique_ptr<rdma::SlabMap> slabs_;
   std::unique_ptr<swap::Budget> budget_;
   std::vector<uint64_t> clean_hash_;

@@ -6,11 +6,14 @@
 // number of fetches, eviction on the other core included where it holds the chase up. `dirty`:
 // each object is written as well, so that each eviction is a write-back. `move`: 0 forces the
 // road without UFFDIO_MOVE. `rdma40` less `none` is what the emulated wire adds (3.9 us).
-// Limit, estimated from paging.md: a trap 1-2 us, mapping a page 1.3 us, copy and hash below 1 us.
+// `threads` of the application chase each other; with two, each page that is unmapped interrupts
+// the other's processor (runtime/swap/mapper.h), and us_a_miss is what a thread sees. Limit,
+// estimated from paging.md: a trap 1-2 us, mapping a page 1.3 us, copy and hash below 1 us.
 // Targets, fabric none: barrier at most 5 us, trap at most 10 us.
 #include <benchmark/benchmark.h>
 
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "bench/bench_heap.h"
@@ -48,7 +51,7 @@ Page* Chase(Page* page, int64_t steps) {
   return page;
 }
 
-void Miss(benchmark::State& state, const char* fabric, bool trap) {
+void Miss(benchmark::State& state, const char* fabric, bool trap, int64_t threads) {
   const auto heap = OpenHeap({.heap_bytes = kHeapBytes + 16 * kMiB,
                               .local_bytes = kHeapBytes / 4,
                               .fabric = fabric,
@@ -60,7 +63,13 @@ void Miss(benchmark::State& state, const char* fabric, bool trap) {
   for (Page*& page : pages) page = MakeGarbageCollected<Page>(mutator);
   const std::vector<uint32_t> successor = workloads::RandomCycle(kPages, 1);
   for (uint32_t i = 0; i < kPages; ++i) pages[i]->next = pages[successor[i]];
-  Page* page = Chase<false, false>(pages[0], kPages);
+  // Where each thread begins: as far from each other as can be.
+  std::vector<Page*> at(threads);
+  Page* page = pages[0];
+  for (Page*& start : at) {
+    start = page;
+    page = Chase<false, false>(page, kPages / threads);
+  }
 
   const auto chase = trap ? (dirty ? Chase<true, true> : Chase<true, false>)
                           : (dirty ? Chase<false, true> : Chase<false, false>);
@@ -68,16 +77,28 @@ void Miss(benchmark::State& state, const char* fabric, bool trap) {
   double seconds = 0;
   for (auto _ : state) {
     const uint64_t start = base::NowNs();
-    page = chase(page, kSteps);
+    std::vector<std::thread> others;
+    for (int64_t i = 1; i < threads; ++i) {
+      others.emplace_back([&heap, &chase, &start_at = at[i]] {
+        Mutator other(*heap);
+        start_at = chase(start_at, kSteps);
+      });
+    }
+    at[0] = chase(at[0], kSteps);
+    {
+      BlockingScope blocked(mutator);
+      for (std::thread& other : others) other.join();
+    }
     const double took = static_cast<double>(base::NowNs() - start) * 1e-9;
     state.SetIterationTime(took);
     seconds += took;
   }
   delta.Stop();
-  benchmark::DoNotOptimize(page);
+  benchmark::DoNotOptimize(at.data());
   const double misses = delta["fetch.demand.mutator"];
-  state.counters["us_a_miss"] = seconds * 1e6 / misses;
-  state.counters["missed"] = misses / (static_cast<double>(state.iterations()) * kSteps);
+  state.counters["us_a_miss"] = seconds * 1e6 * static_cast<double>(threads) / misses;
+  state.counters["missed"] = misses / static_cast<double>(state.iterations() * kSteps * threads);
+  state.counters["copied"] = delta["fetch.copied"] / misses;
   state.counters["traps"] = delta["fetch.traps"] / misses;
   state.counters["written"] = delta["evict.writeback"] / misses;
   state.counters["by_mutator"] = delta["evict.batches_by_mutator"];
@@ -95,10 +116,12 @@ void Configure(benchmark::internal::Benchmark* benchmark) {
       ->Unit(benchmark::kMillisecond)
       ->Iterations(1);
 }
-BENCHMARK_CAPTURE(Miss, barrier_none, "emulated:none", false)->Apply(Configure);
-BENCHMARK_CAPTURE(Miss, trap_none, "emulated:none", true)->Apply(Configure);
-BENCHMARK_CAPTURE(Miss, barrier_rdma40, "emulated:rdma40", false)->Apply(Configure);
-BENCHMARK_CAPTURE(Miss, trap_rdma40, "emulated:rdma40", true)->Apply(Configure);
+BENCHMARK_CAPTURE(Miss, barrier_none, "emulated:none", false, 1)->Apply(Configure);
+BENCHMARK_CAPTURE(Miss, trap_none, "emulated:none", true, 1)->Apply(Configure);
+BENCHMARK_CAPTURE(Miss, barrier_rdma40, "emulated:rdma40", false, 1)->Apply(Configure);
+BENCHMARK_CAPTURE(Miss, trap_rdma40, "emulated:rdma40", true, 1)->Apply(Configure);
+BENCHMARK_CAPTURE(Miss, barrier_none_2_threads, "emulated:none", false, 2)->Apply(Configure);
+BENCHMARK_CAPTURE(Miss, barrier_rdma40_2_threads, "emulated:rdma40", false, 2)->Apply(Configure);
 
 }  // namespace
 }  // namespace tandem::bench

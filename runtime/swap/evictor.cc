@@ -19,23 +19,12 @@
 namespace tandem::swap {
 namespace {
 
-constexpr size_t kMaxBatch = 64;
+constexpr size_t kMaxBatch = Unmapper::kMaxPages;
 constexpr uint64_t kDearestNs = 50'000;
 // Writes queued or in flight. The rest of the slots is for fetches: since only the holder of the
 // lock polls writes, it must never wait for a slot that one of them has.
 constexpr size_t kMaxWrites = Staging::kSlots / 4;
 alignas(base::kPageSize) constinit const std::byte kZeroPage[base::kPageSize] = {};
-
-// Copies a page that mutators may still be reading and have written without telling anyone. Not
-// memcpy: race detectors would rightly see a race there, which the write protection rules out.
-void CopyProtectedPages(std::byte* to, uintptr_t from, size_t bytes) {
-#if defined(__x86_64__)
-  asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
-#else
-  const volatile uint64_t* source = reinterpret_cast<const uint64_t*>(from);
-  for (size_t i = 0; i < bytes / 8; ++i) reinterpret_cast<volatile uint64_t*>(to)[i] = source[i];
-#endif
-}
 
 }  // namespace
 
@@ -163,6 +152,7 @@ size_t Evictor::EvictVictims(size_t most) {
   if (in_flight_ + (post_tail_ - post_head_) + most > kMaxWrites) return 0;
   Victim victims[kMaxBatch];
   const size_t chosen = replacement_->Select(parts_.table, std::span(victims, most));
+  PageIndex pages[kMaxBatch];
   size_t n = 0;
   for (size_t i = 0; i < chosen; ++i) {
     const PageIndex page = victims[i].page;
@@ -176,35 +166,18 @@ size_t Evictor::EvictVictims(size_t most) {
       continue;
     }
     if ((victims[i].seen & kPrefetched) != 0) parts_.metrics.EarlyFor(victims[i].seen).Wasted();
-    victims[n++] = victims[i];
+    pages[n++] = page;
   }
-  for (size_t i = 0; i < n;) {
-    size_t run = 1;
-    while (i + run < n && victims[i + run].page == victims[i].page + run) ++run;
-    const SlotRun slots = parts_.staging.TakeEmpty(run);
-    UnmapRun(victims[i].page, slots);
-    parts_.budget.GiveBack(slots.count);
-    for (uint32_t k = 0; k < slots.count; ++k) {
-      parts_.table.NoteDeparture(victims[i].page + k);
-      Leave(victims[i].page + k, slots.first + k);
-    }
-    i += slots.count;
+  uint32_t slots[kMaxBatch];
+  parts_.unmapper.TakeOut({pages, n}, slots);
+  parts_.budget.GiveBack(n);
+  for (size_t i = 0; i < n; ++i) {
+    parts_.table.NoteDeparture(pages[i]);
+    Leave(pages[i], slots[i]);
   }
   parts_.metrics.evicted.Add(n);
   PostWrites();
   return n;
-}
-
-void Evictor::UnmapRun(PageIndex first, SlotRun slots) {
-  const uintptr_t address = parts_.table.AddressOf(first);
-  const size_t bytes = slots.count * base::kPageSize;
-  if (parts_.move) {
-    parts_.uffd.Move(reinterpret_cast<uintptr_t>(parts_.staging.Data(slots.first)), address, bytes);
-  } else {
-    parts_.uffd.WriteProtect(address, bytes);
-    CopyProtectedPages(parts_.staging.Data(slots.first), address, bytes);
-    Userfault::Unmap(address, bytes);
-  }
 }
 
 void Evictor::Leave(PageIndex page, uint32_t slot) {

@@ -1,16 +1,13 @@
 // Evictor: makes local pages far, so that fetches find frames.
 //
 // When free frames fall below a low watermark, the thread that has just taken one evicts a batch
-// (*relief*): it chooses victims, unmaps them into staging slots (one atomic step a page, so that
-// no store is lost), gives the frames back, and posts writes of the dirty ones. A thread that waits
-// for a page has time to give away: it evicts as many as fit meanwhile, and on a fabric that takes
-// longer than an eviction there is nothing left to relieve. A thread of the evictor's own, which is
-// woken when a frame was needed and none was free, evicts up to half of the low watermark, where
-// those who take frames go on by themselves.
-//
-// That thread is the last resort and not the rule since unmapping has the TLBs of all other
-// processors flushed that run this process. Where such an interrupt is dear (many virtual machines:
-// 5 to 10 us), a second thread that unmaps makes a miss cost twice as much (docs/benchmarks.md).
+// (*relief*): it chooses victims, takes them out into staging slots (Unmapper: no store is lost),
+// gives the frames back, and posts writes of the dirty ones. A thread that waits for a page has
+// time to give away: it evicts as many as fit meanwhile, and on a fabric that takes longer than an
+// eviction there is nothing left to relieve. A thread of the evictor's own, which is woken when a
+// frame was needed and none was free, evicts up to half of the low watermark, where those who take
+// frames go on by themselves. It is the last resort and not the rule: one more thread that runs is
+// one more processor to be interrupted whenever a page is unmapped.
 //
 // All eviction happens under one lock, on one channel: writes to one page cannot overtake each
 // other, and a page whose write is in flight is not evicted again before it completed. The lock
@@ -35,7 +32,7 @@
 #include "runtime/swap/pager_metrics.h"
 #include "runtime/swap/replacement.h"
 #include "runtime/swap/staging.h"
-#include "runtime/swap/userfault.h"
+#include "runtime/swap/unmapper.h"
 
 namespace tandem::swap {
 
@@ -43,13 +40,12 @@ namespace tandem::swap {
 struct EvictorParts {
   PageTable& table;
   Staging& staging;
-  Userfault& uffd;
+  Unmapper& unmapper;
   Budget& budget;
   Footprint& footprint;
   rdma::SlabMap& slabs;
   Arrivals& arrivals;
   PagerMetrics& metrics;
-  bool move;            // pages are moved out, not copied
   uint64_t timeout_ns;  // of a write
   size_t batch = 64;    // victims a round
 };
@@ -119,7 +115,6 @@ class Evictor {
   size_t EvictBatch(size_t most);
   size_t EvictVictims(size_t most);
   void NoteCost(uint64_t ns, size_t pages);
-  void UnmapRun(PageIndex first, SlotRun slots);
   void Leave(PageIndex page, uint32_t slot);
   void QueueWrite(uint32_t slot);
   void PostWrites();

@@ -62,8 +62,8 @@ StatusOr<std::unique_ptr<Pager>> Pager::Create(PagerOptions options, rdma::Fabri
   madvise(pager->memory_.data(), pager->memory_.size(), MADV_NOHUGEPAGE);
   // A child would not inherit the registration and read zeroes: it shall not see the heap at all.
   madvise(pager->memory_.data(), pager->memory_.size(), MADV_DONTFORK);
-  if (Status s =
-          pager->uffd_->Register(pager->memory_.address(), pager->memory_.size(), !pager->move_);
+  if (Status s = pager->uffd_->Register(pager->memory_.address(), pager->memory_.size(),
+                                        pager->uffd_->has_write_protect());
       !s.ok()) {
     return s;
   }
@@ -75,9 +75,10 @@ StatusOr<std::unique_ptr<Pager>> Pager::Create(PagerOptions options, rdma::Fabri
   auto staging = Staging::Create(*pager->uffd_, pager->move_);
   if (!staging.ok()) return staging.status();
   pager->staging_ = std::move(*staging);
-  pager->mapper_ =
-      std::make_unique<Mapper>(*pager->uffd_, *pager->staging_, pager->move_,
-                               pager->metrics_.moved, pager->metrics_.copied);
+  pager->mapper_ = std::make_unique<Mapper>(*pager->uffd_, *pager->staging_, pager->move_,
+                                            pager->metrics_.moved, pager->metrics_.copied);
+  pager->unmapper_ =
+      std::make_unique<Unmapper>(*pager->table_, *pager->staging_, *pager->uffd_, pager->move_);
   const auto& buffers = pager->staging_->memory();
   if (Status s = fabric.RegisterBuffer(buffers.data(), buffers.size()); !s.ok()) return s;
   pager->slabs_ = std::make_unique<rdma::SlabMap>(fabric, pager->table_->pages());
@@ -104,13 +105,12 @@ StatusOr<std::unique_ptr<Pager>> Pager::Create(PagerOptions options, rdma::Fabri
   if (!channel.ok()) return channel.status();
   pager->evictor_ = std::make_unique<Evictor>(EvictorParts{.table = *pager->table_,
                                                            .staging = *pager->staging_,
-                                                           .uffd = *pager->uffd_,
+                                                           .unmapper = *pager->unmapper_,
                                                            .budget = *pager->budget_,
                                                            .footprint = pager->footprint_,
                                                            .slabs = *pager->slabs_,
                                                            .arrivals = *pager->arrivals_,
                                                            .metrics = pager->metrics_,
-                                                           .move = pager->move_,
                                                            .timeout_ns = fabric.TimeoutNs()},
                                               std::move(*channel), std::move(*replacement));
   if (Status s = TrapRegistry::Add(*pager); !s.ok()) return s;
@@ -417,6 +417,8 @@ void Pager::Pin(PageIndex first, size_t count, Port& port) {
     while (Residency(table_->state(page).load()) != kLocal) {
       MakeLocal(page, port, Cause::kMutator);
     }
+    // What is pinned may be written by the kernel, which would not wait.
+    for (base::Backoff backoff; unmapper_->Protects(page);) backoff.Pause();
   }
 }
 
@@ -477,6 +479,8 @@ Pager::Binding* Pager::FindBinding(uintptr_t address) {
 
 void Pager::ServeAccess(uintptr_t address) {
   const PageIndex page = table_->PageOf(address);
+  // A store to a page that is here, while others near it leave.
+  for (base::Backoff backoff; unmapper_->Protects(page);) backoff.Pause();
   if (Binding* binding = FindBinding(address); binding != nullptr && !binding->port->busy()) {
     MakeLocal(page, *binding->port, binding->cause);
     return;

@@ -27,6 +27,7 @@
 #include "runtime/swap/pager_metrics.h"
 #include "runtime/swap/port.h"
 #include "runtime/swap/staging.h"
+#include "runtime/swap/unmapper.h"
 #include "runtime/swap/userfault.h"
 #include "tandem/status.h"
 
@@ -168,6 +169,7 @@ class Pager {
   std::unique_ptr<Budget> budget_;
   std::unique_ptr<Staging> staging_;
   std::unique_ptr<Mapper> mapper_;
+  std::unique_ptr<Unmapper> unmapper_;
   std::unique_ptr<rdma::SlabMap> slabs_;
   std::unique_ptr<Arrivals> arrivals_;
   std::unique_ptr<Evictor> evictor_;

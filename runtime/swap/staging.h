@@ -1,10 +1,11 @@
 // Staging: the slots through which pages travel between the heap and the fabric.
 //
 // A slot is 4 KiB of registered memory. It is *ready* (memory is mapped, a read may land in it),
-// *empty* (nothing mapped: a page may be moved into it), or taken. Where the kernel moves pages,
-// a fetch turns a ready slot into an empty one and an eviction an empty one into a ready one, so
-// frames circulate and no page is ever allocated or cleared by the kernel in steady state. Where
-// pages are copied all free slots are ready.
+// *empty* (nothing mapped: a page may be moved into it), or taken. A page that is moved into the
+// heap leaves its slot empty, one that is moved out of it makes an empty slot ready; where both
+// happen, frames circulate, and the kernel allocates and clears no page in steady state. A page
+// that is copied, either way, leaves its slot ready. Where pages cannot be moved, all free slots
+// are.
 //
 // Takers prefer runs of neighbours, since one kernel call then serves them all; going round the
 // slots in order keeps runs long. Any thread; lock-free; async-signal-safe but for Create. A

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -46,6 +47,20 @@ StatusOr<uint64_t> ProbeFeatures() {
   return uint64_t{api.features};
 }
 
+// Unmaps all of the ranges in one call; false if the kernel cannot, or has not unmapped all.
+bool UnmapTogether(const iovec* ranges, size_t count, size_t bytes) {
+  constexpr int kThisProcess = -10001;  // PIDFD_SELF_THREAD_GROUP
+  return syscall(SYS_process_madvise, kThisProcess, ranges, count, MADV_DONTNEED, 0) ==
+         static_cast<long>(bytes);
+}
+
+bool CanUnmapTogether() {
+  auto page = base::OsMemory::Reserve(base::kPageSize, base::kPageSize, "a probe");
+  if (!page.ok()) return false;
+  const iovec range{page->data(), base::kPageSize};
+  return UnmapTogether(&range, 1, base::kPageSize);
+}
+
 bool IsMapped(uintptr_t page) {
   unsigned char residency = 0;
   while (mincore(reinterpret_cast<void*>(page), base::kPageSize, &residency) != 0) {
@@ -63,7 +78,8 @@ StatusOr<Userfault> Userfault::Open(bool allow_move) {
     return Status::Unavailable("this kernel's userfaultfd has no SIGBUS mode (Linux 4.14)");
   }
   const bool has_move = allow_move && (*features & UFFD_FEATURE_MOVE) != 0;
-  if (!has_move && (*features & UFFD_FEATURE_PAGEFAULT_FLAG_WP) == 0) {
+  const uint64_t write_protect = *features & UFFD_FEATURE_PAGEFAULT_FLAG_WP;
+  if (!has_move && write_protect == 0) {
     return Status::Unavailable(
         "this kernel's userfaultfd can neither move pages (Linux 6.8) nor write-protect them "
         "(Linux 5.7, x86-64 or arm64)");
@@ -72,13 +88,13 @@ StatusOr<Userfault> Userfault::Open(bool allow_move) {
   if (!fd.ok()) return fd.status();
   uffdio_api api{};
   api.api = UFFD_API;
-  api.features = UFFD_FEATURE_SIGBUS | (has_move ? uint64_t{UFFD_FEATURE_MOVE}
-                                                 : uint64_t{UFFD_FEATURE_PAGEFAULT_FLAG_WP});
+  api.features =
+      UFFD_FEATURE_SIGBUS | write_protect | (has_move ? uint64_t{UFFD_FEATURE_MOVE} : uint64_t{0});
   if (ioctl(*fd, UFFDIO_API, &api) != 0) {
     close(*fd);
     return Status::Unavailable(std::string("cannot set userfaultfd up: ") + std::strerror(errno));
   }
-  return Userfault(*fd, has_move);
+  return Userfault(*fd, has_move, write_protect != 0, CanUnmapTogether());
 }
 
 Userfault::~Userfault() {
@@ -144,10 +160,10 @@ void Userfault::Move(uintptr_t to, uintptr_t from, size_t bytes) {
   }
 }
 
-void Userfault::WriteProtect(uintptr_t start, size_t bytes) {
+void Userfault::Protect(uintptr_t start, size_t bytes, bool protect) {
   uffdio_writeprotect request{};
   request.range = {start, bytes};
-  request.mode = UFFDIO_WRITEPROTECT_MODE_WP;
+  request.mode = protect ? UFFDIO_WRITEPROTECT_MODE_WP : UFFDIO_WRITEPROTECT_MODE_DONTWAKE;
   while (ioctl(fd_, UFFDIO_WRITEPROTECT, &request) != 0) {
     if (errno != EAGAIN && errno != EINTR) base::Fatal("UFFDIO_WRITEPROTECT failed");
   }
@@ -157,6 +173,21 @@ void Userfault::Unmap(uintptr_t start, size_t bytes) {
   while (madvise(reinterpret_cast<void*>(start), bytes, MADV_DONTNEED) != 0) {
     if (errno != EAGAIN && errno != EINTR) base::Fatal("madvise(MADV_DONTNEED) failed");
   }
+}
+
+void Userfault::UnmapAll(std::span<const Range> ranges) {
+  TANDEM_CHECK(ranges.size() <= kMaxRanges, "too many ranges at once");
+  if (unmaps_together_ && ranges.size() > 1) {
+    iovec vectors[kMaxRanges];
+    size_t bytes = 0;
+    for (size_t i = 0; i < ranges.size(); ++i) {
+      vectors[i] = {reinterpret_cast<void*>(ranges[i].start), ranges[i].bytes};
+      bytes += ranges[i].bytes;
+    }
+    if (UnmapTogether(vectors, ranges.size(), bytes)) return;
+    // What is unmapped already may be unmapped again.
+  }
+  for (const Range& range : ranges) Unmap(range.start, range.bytes);
 }
 
 }  // namespace tandem::swap

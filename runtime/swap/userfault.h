@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 
 #include "tandem/status.h"
@@ -18,11 +19,15 @@ class Userfault {
   // `allow_move` false: behave as on a kernel before 6.8.
   static StatusOr<Userfault> Open(bool allow_move);
   Userfault(Userfault&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)), has_move_(other.has_move_) {}
+      : fd_(std::exchange(other.fd_, -1)),
+        has_move_(other.has_move_),
+        has_write_protect_(other.has_write_protect_),
+        unmaps_together_(other.unmaps_together_) {}
   Userfault& operator=(Userfault&&) = delete;
   ~Userfault();
 
   bool has_move() const { return has_move_; }
+  bool has_write_protect() const { return has_write_protect_; }
 
   // Accesses to missing pages of the range raise SIGBUS from now on; with `write_protect`, so do
   // stores to protected ones.
@@ -33,16 +38,33 @@ class Userfault {
   // Moves the mapped pages at `from` to `to`, where nothing is mapped: one atomic step a page,
   // after which an access at `from` is missing.
   void Move(uintptr_t to, uintptr_t from, size_t bytes);
-  // Stores to the mapped pages of the range raise SIGBUS until they are unmapped.
-  void WriteProtect(uintptr_t start, size_t bytes);
+  // Stores to the mapped pages of the range raise SIGBUS until they are unmapped, or the protection
+  // is lifted.
+  void WriteProtect(uintptr_t start, size_t bytes) { Protect(start, bytes, true); }
+  void LiftProtection(uintptr_t start, size_t bytes) { Protect(start, bytes, false); }
   // Drops the mapped pages of the range; accesses are missing afterwards.
   static void Unmap(uintptr_t start, size_t bytes);
+  // The same for many ranges, in one system call and with one flush of the TLBs where the kernel
+  // can (Linux 6.16).
+  struct Range {
+    uintptr_t start;
+    size_t bytes;
+  };
+  void UnmapAll(std::span<const Range> ranges);
+  static constexpr size_t kMaxRanges = 64;
 
  private:
-  Userfault(int fd, bool has_move) : fd_(fd), has_move_(has_move) {}
+  Userfault(int fd, bool has_move, bool has_write_protect, bool unmaps_together)
+      : fd_(fd),
+        has_move_(has_move),
+        has_write_protect_(has_write_protect),
+        unmaps_together_(unmaps_together) {}
+  void Protect(uintptr_t start, size_t bytes, bool protect);
 
   int fd_;
   bool has_move_;
+  bool has_write_protect_;
+  bool unmaps_together_;
 };
 
 }  // namespace tandem::swap

@@ -116,6 +116,37 @@ TEST_F(UserfaultTest, AProtectedPageCanBeReadButNotWritten) {
   EXPECT_TRUE(probe_.CanWrite(memory.data()));
 }
 
+TEST_F(UserfaultTest, ProtectionCanBeLifted) {
+  Userfault uffd = Open(true);
+  if (!uffd.has_write_protect()) GTEST_SKIP() << "this kernel does not protect pages";
+  const base::OsMemory memory = Reserve();
+  const base::OsMemory source = Reserve();
+  ASSERT_TRUE(uffd.Register(memory.address(), memory.size(), true).ok());
+  uffd.Copy(memory.address() + kPageSize, source.data(), 2 * kPageSize);
+  uffd.WriteProtect(memory.address(), memory.size());  // also where nothing is mapped
+  EXPECT_FALSE(probe_.CanWrite(memory.data() + kPageSize));
+  uffd.LiftProtection(memory.address(), memory.size());
+  EXPECT_TRUE(probe_.CanWrite(memory.data() + kPageSize));
+  EXPECT_FALSE(probe_.CanRead(memory.data()));  // missing as before
+}
+
+TEST_F(UserfaultTest, RangesAreUnmappedTogether) {
+  Userfault uffd = Open(true);
+  const base::OsMemory memory = Reserve();
+  const base::OsMemory source = Reserve();
+  ASSERT_TRUE(uffd.Register(memory.address(), memory.size(), false).ok());
+  uffd.Copy(memory.address(), source.data(), kPages * kPageSize);
+  const Userfault::Range ranges[] = {{memory.address(), kPageSize},
+                                     {memory.address() + 5 * kPageSize, 2 * kPageSize},
+                                     {memory.address() + 3 * kPageSize, kPageSize}};
+  uffd.UnmapAll(ranges);
+  uffd.UnmapAll(ranges);  // nothing is left to do
+  const bool mapped[kPages] = {false, true, true, false, true, false, false, true};
+  for (size_t i = 0; i < kPages; ++i) {
+    EXPECT_EQ(probe_.CanRead(memory.data() + i * kPageSize), mapped[i]) << i;
+  }
+}
+
 TEST_F(UserfaultTest, WhatCannotBeRegisteredIsReported) {
   Userfault uffd = Open(true);
   const base::OsMemory memory = Reserve();

@@ -1,0 +1,177 @@
+#include "runtime/swap/unmapper.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <memory>
+#include <stop_token>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "tests/swap/pager_rig.h"
+
+namespace tandem::swap {
+namespace {
+
+class UnmapperTest : public RoadTest {
+ protected:
+  static constexpr size_t kPages = 512;
+
+  void SetUp() override {
+    RoadTest::SetUp();
+    if (IsSkipped()) return;
+    uffd_ = std::make_unique<Userfault>(std::move(Userfault::Open(UseMove()).value()));
+    heap_ =
+        std::move(base::OsMemory::Reserve(kPages * base::kPageSize, PageTable::kAlignment, "test"))
+            .value();
+    madvise(heap_.data(), heap_.size(), MADV_NOHUGEPAGE);
+    ASSERT_TRUE(uffd_->Register(heap_.address(), heap_.size(), uffd_->has_write_protect()).ok());
+    table_ = std::move(PageTable::Create(heap_.address(), kPages).value());
+    table_->Extend(kPages);
+    staging_ = std::move(Staging::Create(*uffd_, UseMove()).value());
+    unmapper_ = std::make_unique<Unmapper>(*table_, *staging_, *uffd_, UseMove());
+    for (PageIndex page = 0; page < kPages; ++page) Map(page);
+  }
+
+  unsigned char* Bytes(PageIndex page) {
+    return reinterpret_cast<unsigned char*>(table_->AddressOf(page));
+  }
+  static int ByteOf(PageIndex page) { return static_cast<int>(1 + page % 251); }
+  void Map(PageIndex page) {
+    std::vector<unsigned char> content(base::kPageSize, static_cast<unsigned char>(ByteOf(page)));
+    uffd_->Copy(table_->AddressOf(page), content.data(), base::kPageSize);
+  }
+  bool IsMapped(PageIndex page) {
+    unsigned char resident = 0;
+    EXPECT_EQ(mincore(Bytes(page), base::kPageSize, &resident), 0);
+    return (resident & 1) != 0;
+  }
+  static bool AllAre(const void* bytes, int value) {
+    const auto* p = static_cast<const unsigned char*>(bytes);
+    for (size_t i = 0; i < base::kPageSize; ++i) {
+      if (p[i] != value) return false;
+    }
+    return true;
+  }
+  // Takes the pages out, checks what lies in the slots, and gives those back.
+  void TakeOut(const std::vector<PageIndex>& pages) {
+    uint32_t slots[Unmapper::kMaxPages];
+    unmapper_->TakeOut(pages, slots);
+    for (size_t i = 0; i < pages.size(); ++i) {
+      EXPECT_TRUE(AllAre(staging_->Data(slots[i]), ByteOf(pages[i]))) << pages[i];
+      EXPECT_FALSE(IsMapped(pages[i])) << pages[i];
+      staging_->PutReady({slots[i], 1});
+    }
+  }
+
+  std::unique_ptr<Userfault> uffd_;
+  base::OsMemory heap_;
+  std::unique_ptr<PageTable> table_;
+  std::unique_ptr<Staging> staging_;
+  std::unique_ptr<Unmapper> unmapper_;
+};
+
+TEST_P(UnmapperTest, TakesOutWhatIsAskedForAndNothingElse) {
+  // Twice and more: where there are two roads, the second batch takes the one not known yet.
+  for (PageIndex first = 0; first < 240; first += 60) {
+    std::vector<PageIndex> pages;
+    for (PageIndex page = first; page < first + 60; page += 1 + page % 4) pages.push_back(page);
+    TakeOut(pages);
+    size_t next = 0;
+    for (PageIndex page = first; page < first + 60; ++page) {
+      if (next < pages.size() && pages[next] == page) {
+        ++next;
+        continue;
+      }
+      EXPECT_FALSE(unmapper_->Protects(page));
+      ASSERT_TRUE(AllAre(Bytes(page), ByteOf(page))) << page;
+      std::memset(Bytes(page), 0, base::kPageSize);  // may be written again
+    }
+  }
+}
+
+TEST_P(UnmapperTest, TakesOutPagesInAnyOrderNearOrFar) {
+  for (int round = 0; round < 3; ++round) {
+    TakeOut({511, 3, 2, 400, 401, 402, 450, 0, 100, 1});
+    for (const PageIndex page : {511, 3, 2, 400, 401, 402, 450, 0, 100, 1}) Map(page);
+  }
+}
+
+TEST_P(UnmapperTest, TakesOutFullBatches) {
+  for (int round = 0; round < 100; ++round) {
+    std::vector<PageIndex> pages;
+    for (size_t i = 0; i < Unmapper::kMaxPages; ++i) pages.push_back(round + i * 6);
+    TakeOut(pages);
+    for (const PageIndex page : pages) Map(page);
+  }
+}
+
+TEST_P(UnmapperTest, PinnedPagesAreNeverProtected) {
+  for (int round = 0; round < 3; ++round) {
+    table_->pins(11) = 1;
+    TakeOut({10, 12, 14, 15, 18});
+    EXPECT_TRUE(AllAre(Bytes(11), ByteOf(11)));
+    for (const PageIndex page : {10, 12, 14, 15, 18}) Map(page);
+  }
+}
+
+// --- With threads that store meanwhile ---
+
+class UnmappingTest : public RoadTest {
+ protected:
+  RigOptions Options() const { return {.pages = 256, .local_pages = 128, .use_move = UseMove()}; }
+};
+
+TEST_P(UnmappingTest, StoresToPagesBetweenThoseThatLeaveAreNotLost) {
+  PagerRig rig(Options());
+  constexpr PageIndex kOwn = 40;
+  std::jthread presser([&](const std::stop_token& stop) {
+    BoundPort port(rig.pager());
+    // Pages between the writer's, and others.
+    for (PageIndex page = 0; !stop.stop_requested(); page = (page + 1) % rig.pages()) {
+      if (page >= 2 * kOwn || page % 2 == 1) rig.pager().MakeLocal(page, *port, Cause::kMutator);
+    }
+  });
+  uint64_t rounds = 0;
+  for (; rig.metrics().evicted.Value() < 20'000; ++rounds) {
+    for (PageIndex page = 0; page < kOwn; ++page) {
+      volatile uint64_t* const counter = rig.Words(2 * page) + page;
+      *counter = *counter + 1;
+    }
+  }
+  presser = {};
+  for (PageIndex page = 0; page < kOwn; ++page) {
+    ASSERT_EQ(rig.Words(2 * page)[page], rounds) << page;
+  }
+}
+
+TEST_P(UnmappingTest, TheKernelMayWriteToPinnedPagesWhileOthersLeave) {
+  PagerRig rig(Options());
+  const int zeroes = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(zeroes, 0);
+  std::jthread presser([&](const std::stop_token& stop) {
+    BoundPort port(rig.pager());
+    for (PageIndex page = 0; !stop.stop_requested(); page = (page + 1) % rig.pages()) {
+      rig.pager().MakeLocal(page, *port, Cause::kMutator);
+    }
+  });
+  for (PageIndex i = 0; rig.metrics().evicted.Value() < 20'000; ++i) {
+    const PageIndex page = i * 7 % rig.pages();
+    rig.pager().Pin(page, 1, rig.port());
+    for (int k = 0; k < 20; ++k) {
+      ASSERT_EQ(read(zeroes, rig.Address(page), base::kPageSize), ssize_t{base::kPageSize}) << i;
+    }
+    rig.pager().Unpin(page, 1);
+  }
+  close(zeroes);
+}
+
+TANDEM_ON_BOTH_ROADS(UnmapperTest);
+TANDEM_ON_BOTH_ROADS(UnmappingTest);
+
+}  // namespace
+}  // namespace tandem::swap
