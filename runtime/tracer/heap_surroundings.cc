@@ -1,17 +1,8 @@
 #include "runtime/tracer/heap_surroundings.h"
 
 #include <bit>
-#include <ctime>
-#include <utility>
 
 namespace tandem::tracer {
-namespace {
-
-// Together with the timer's slack (50 us) about as long as a window of reads takes.
-constexpr long kRestNs = 20'000;
-
-}  // namespace
-
 size_t HeapSurroundings::TakeAccesses(std::span<uintptr_t> out) {
   if (!follows_) return 0;
   const size_t n = mutators_.TakeAccesses(out);
@@ -38,18 +29,9 @@ size_t HeapSurroundings::Unmarked(swap::PageIndex page) {
   return n;
 }
 
-// While mutators page, a waiting tracer sleeps at once. Each of their misses unmaps pages, and has
-// the TLBs of those processors flushed on which threads of this process run, spinning ones too;
-// and what has come by the end of a sleep is mapped together.
 void HeapSurroundings::Pause(base::Backoff& backoff) {
   space_.pager.evictor().GoOn();  // what is being written is on its way until that is done
-  const uint64_t misses = space_.pager.metrics().demand_mutator.Value();
-  if (misses == std::exchange(misses_, misses)) {
-    backoff.Pause();
-    return;
-  }
-  const timespec rest{0, kRestNs};
-  nanosleep(&rest, nullptr);
+  backoff.Pause();
 }
 
 bool HeapSurroundings::LookAheadPays() {

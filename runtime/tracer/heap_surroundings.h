@@ -69,7 +69,6 @@ class HeapSurroundings final : public Surroundings {
   PageStamps& stamps_;
   const bool follows_;
   uint64_t shaded_ = 0;
-  uint64_t misses_ = 0;  // by mutators, when this paused last
   LookAheadJudge look_ahead_;
 };
 
