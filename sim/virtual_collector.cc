@@ -115,6 +115,7 @@ void VirtualCollector::Begin(std::span<const Granule> roots, uint64_t now_ns) {
   ++cycle_;
   clock_ns_ = started_ns_ = std::max(clock_ns_, now_ns);
   access_log_ = order_->access_log();
+  accesses_.Resize(order_->ring_entries());
   pager_.ShowEveryAccess(access_log_ == tracer::AccessLog::kObjects);
   if (access_log_ == tracer::AccessLog::kPages || access_log_ == tracer::AccessLog::kObjects) {
     pager_.ArmAllPages();

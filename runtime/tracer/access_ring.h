@@ -40,7 +40,7 @@ class AccessRing {
   // others are there the next time, if they are not overwritten by then.
   size_t Take(std::span<uintptr_t> out) {
     const uint64_t written = written_.load(std::memory_order_acquire);
-    if (written - taken_ > kCapacity) taken_ = written - kCapacity;
+    if (written - taken_ > entries_) taken_ = written - entries_;
     size_t n = 0;
     for (; taken_ < written && n < out.size(); ++taken_) {
       out[n++] = ring_[taken_ % kCapacity].load(std::memory_order_relaxed);
@@ -49,11 +49,14 @@ class AccessRing {
   }
   // Forgets what was written so far. In a handshake's operation, which orders it with Take.
   void Clear() { taken_ = written_.load(std::memory_order_acquire); }
+  // From now on only so many of the newest are there to be taken, 1 to kCapacity. As Clear.
+  void Resize(size_t entries) { entries_ = entries; }
 
  private:
   alignas(64) std::atomic<uint64_t> written_{0};
   std::array<std::atomic<uintptr_t>, kCapacity> ring_{};
   alignas(64) uint64_t taken_ = 0;
+  size_t entries_ = kCapacity;
 };
 
 }  // namespace tandem::tracer

@@ -240,9 +240,11 @@ void Collector::BeginMarking() {
   handshakes_.Execute([](MutatorThread&) {}, log_all);  // no store from before is under way now
 
   const AccessLog accesses = tracers_[0]->order().access_log();
+  const size_t ring_entries = tracers_[0]->order().ring_entries();
   std::atomic<bool> recorded{false};
-  const Operation scan = [this, accesses, &recorded](MutatorThread& t) {
+  const Operation scan = [this, accesses, ring_entries, &recorded](MutatorThread& t) {
     t.BeginMarking();
+    t.accesses().Resize(ring_entries);
     t.SetAccessLog(accesses);
     GreyBatch found;
     t.ScanRoots([&](uintptr_t object) { found.push_back(object + internal::kHeaderBytes); });
@@ -251,9 +253,10 @@ void Collector::BeginMarking() {
     t.SetLogging(Logging::kOld);
   };
   // A thread that joins now has nothing on its stack that is not reachable otherwise.
-  const Operation join = [accesses](MutatorThread& t) {
+  const Operation join = [accesses, ring_entries](MutatorThread& t) {
     t.EndMarking();  // takes over the current cycle
     t.BeginMarking();
+    t.accesses().Resize(ring_entries);
     t.SetAccessLog(accesses);
     t.SetLogging(Logging::kOld);
   };

@@ -22,6 +22,8 @@ namespace tandem::tracer {
 struct MemlinerOptions {
   // MAX_Depth: hops explored from an object that a mutator used.
   uint64_t max_depth = 3;
+  // Entries of each mutator's ring (the paper's PQ), the oldest of which are overwritten.
+  uint64_t ring = AccessRing::kCapacity;
   // MAX_DL by the heap's free share: below `low`, from there to `high`, and above.
   uint64_t deferrals_low = 0;
   uint64_t deferrals_middle = 2;
@@ -81,6 +83,7 @@ class MemlinerOrder final : public Order {
 
   size_t size() const override { return near_.size() + queue_.size(); }
   AccessLog access_log() const override { return AccessLog::kObjects; }
+  size_t ring_entries() const override { return options_.ring; }
 
  private:
   // Entries looked at before mutators are listened to again.

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "runtime/base/metrics.h"
+#include "runtime/tracer/access_ring.h"
 #include "runtime/tracer/grey.h"
 #include "runtime/tracer/surroundings.h"
 #include "tandem/status.h"
@@ -75,6 +76,8 @@ class Order {
   virtual size_t size() const = 0;
 
   virtual AccessLog access_log() const { return AccessLog::kNone; }
+  // Of a mutator's accesses, so many of the newest are kept: 1 to AccessRing::kCapacity.
+  virtual size_t ring_entries() const { return AccessRing::kCapacity; }
 };
 
 // Orders by name, with options behind it: `memliner,max_depth=2`. orders.cc has the table. Errors

@@ -18,6 +18,7 @@ namespace {
 
 constexpr base::OptionKey<MemlinerOptions> kMemlinerKeys[] = {
     {"max_depth", &MemlinerOptions::max_depth, 0, 64},
+    {"ring", &MemlinerOptions::ring, 1, AccessRing::kCapacity},
     {"deferrals_low", &MemlinerOptions::deferrals_low, 0, 1000},
     {"deferrals_middle", &MemlinerOptions::deferrals_middle, 0, 1000},
     {"deferrals_high", &MemlinerOptions::deferrals_high, 0, 1000},

@@ -39,6 +39,17 @@ TEST(AccessRing, TheOldestAreOverwrittenOnceItIsFull) {
   EXPECT_EQ(expected, AccessRing::kCapacity + 10);
 }
 
+TEST(AccessRing, CanBeMadeSmaller) {
+  const auto ring = std::make_unique<AccessRing>();
+  ring->Resize(3);
+  for (uintptr_t i = 0; i < 8; ++i) ring->Push(i);
+  EXPECT_THAT(Take(*ring, 2), ElementsAre(5, 6));
+  EXPECT_THAT(Take(*ring, 2), ElementsAre(7));
+  ring->Resize(AccessRing::kCapacity);
+  for (uintptr_t i = 0; i < 5; ++i) ring->Push(i);
+  EXPECT_THAT(Take(*ring, 9), ElementsAre(0, 1, 2, 3, 4));
+}
+
 TEST(AccessRing, ForgetsWhatWasWrittenSoFar) {
   const auto ring = std::make_unique<AccessRing>();
   for (uintptr_t i = 0; i < 5; ++i) ring->Push(i);

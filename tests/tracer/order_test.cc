@@ -162,6 +162,8 @@ TEST_F(OrderTest, MemlinerDoesNotExploreWhatIsMarked) {
   std::array<Grey, 4> out;
   EXPECT_EQ(order->Pop(out), 0u);
   EXPECT_EQ(order->access_log(), AccessLog::kObjects);
+  EXPECT_EQ(order->ring_entries(), 1024u);
+  EXPECT_EQ(Make("memliner,ring=16")->ring_entries(), 16u);
 }
 
 TEST_F(OrderTest, MemlinerEstimatesByEpochsIfAsked) {
@@ -441,10 +443,11 @@ TEST_F(OrderTest, UnknownNamesAreRefusedWithAListOfTheKnown) {
 }
 
 TEST_F(OrderTest, NonsensicalOptionsAreRefused) {
-  for (const char* spec : {"lifo,x=1", "lineup,", "lineup,window", "lineup,window=",
-                           "lineup,window=0", "lineup,window=1e3", "memliner,max_depth=-1",
-                           "memliner,free_low=nan", "memliner,epoch_delta=255",
-                           "memliner-release,budget=0", "memliner,depth=1", "lineup,window=4,,"}) {
+  for (const char* spec :
+       {"lifo,x=1", "lineup,", "lineup,window", "lineup,window=", "lineup,window=0",
+        "lineup,window=1e3", "memliner,max_depth=-1", "memliner,free_low=nan",
+        "memliner,epoch_delta=255", "memliner,ring=0", "memliner,ring=1025",
+        "memliner-release,budget=0", "memliner,depth=1", "lineup,window=4,,"}) {
     auto order = MakeOrder(spec, around_, metrics_);
     ASSERT_FALSE(order.ok()) << spec;
     EXPECT_EQ(order.status().code(), StatusCode::kInvalidArgument);
