@@ -3,7 +3,7 @@
 // A heap of 256 MiB, a quarter local, one object a page; a chase goes round all of them in random
 // order, so that with CLOCK nearly every step is a miss. `barrier`: through Member::Get. `trap`:
 // through bare loads, so that each miss is a SIGBUS. `us_a_miss` is the whole time over the
-// number of fetches, eviction on the other core included where it holds the chase up. `dirty`:
+// number of fetches, eviction included where it holds the chase up. `dirty`:
 // each object is written as well, so that each eviction is a write-back. `move`: 0 forces the
 // road without UFFDIO_MOVE. `rdma40` less `none` is what the emulated wire adds (3.9 us).
 // `threads` of the application chase each other; with two, each page that is unmapped interrupts

@@ -128,9 +128,10 @@ class BlockingScope {
   internal::SavedRegisters registers_;
 };
 
-// Keeps the pages of a range local while it exists, so that the kernel (system calls return
-// EFAULT on far pages) or a device may access them. Pinned pages count against the local budget;
-// pinning more than half of it ends the process with a message. Any attached thread.
+// Keeps the pages of a range local while it exists, so that the kernel (system calls return EFAULT
+// on far pages, and on others while pages near them leave) or a device may access them. Pinned
+// pages count against the local budget; pinning more than half of it ends the process with a
+// message. Any attached thread.
 class PinScope {
  public:
   PinScope(Mutator& mutator, const void* start, size_t bytes);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include <utility>
 
 #include "rdma/remote/control.grpc.pb.h"
+#include "runtime/base/signals_blocked.h"
 
 namespace tandem::rdma {
 
@@ -109,7 +109,7 @@ class Server final : public ControlServer, private proto::MemoryServer::Service 
   }
 
   Status Listen(const std::string& address) {
-    const SignalsBlocked blocked;
+    const base::SignalsBlocked blocked;
     grpc::ServerBuilder builder;
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
@@ -291,7 +291,7 @@ class Client final : public ControlClient {
   template <typename Method, typename Request, typename Reply>
   Status Call(Method method, const Request& request, Reply& reply, std::chrono::seconds limit,
               Reconnect reconnect = Reconnect::kNo) {
-    const SignalsBlocked blocked;  // gRPC starts threads when it needs them
+    const base::SignalsBlocked blocked;  // gRPC starts threads when it needs them
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + limit);
     context.set_wait_for_ready(reconnect == Reconnect::kYes);
@@ -325,7 +325,7 @@ StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(const std::string&
 
 std::unique_ptr<ControlClient> ControlClient::Make(const std::string& address,
                                                    const Credentials& shown) {
-  const SignalsBlocked blocked;
+  const base::SignalsBlocked blocked;
   return std::make_unique<Client>(address, shown);
 }
 
@@ -412,20 +412,5 @@ std::string Printable(std::string text) {
   }
   return text;
 }
-
-struct SignalsBlocked::Mask {
-  sigset_t set;
-};
-
-SignalsBlocked::SignalsBlocked() : before_(std::make_unique<Mask>()) {
-  sigset_t blocked;
-  sigfillset(&blocked);
-  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
-    sigdelset(&blocked, fault);
-  }
-  pthread_sigmask(SIG_SETMASK, &blocked, &before_->set);
-}
-
-SignalsBlocked::~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_->set, nullptr); }
 
 }  // namespace tandem::rdma

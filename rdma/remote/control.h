@@ -129,18 +129,4 @@ StatusOr<std::string> ReadSecret(const std::string& path);
 // One line of printable characters, not long: what the other side says may be anything.
 std::string Printable(std::string text);
 
-// Blocks all signals but faults for a scope, so that threads started in it inherit that: an
-// application's handler may touch the heap, which must not happen on them.
-class SignalsBlocked {
- public:
-  SignalsBlocked();
-  ~SignalsBlocked();
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  struct Mask;
-  std::unique_ptr<Mask> before_;
-};
-
 }  // namespace tandem::rdma

@@ -9,6 +9,7 @@
 #include "runtime/base/backoff.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/futex.h"
+#include "runtime/base/signals_blocked.h"
 
 namespace tandem::rdma {
 
@@ -23,7 +24,7 @@ constexpr uint64_t kIdleNs = 500'000'000;
 }  // namespace
 
 Keeper::Keeper(std::vector<RemoteServer*> servers) : servers_(std::move(servers)) {
-  const SignalsBlocked blocked;
+  const base::SignalsBlocked blocked;
   thread_ = std::thread([this] { ThreadMain(); });
 }
 

@@ -15,6 +15,7 @@
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/os_memory.h"
+#include "runtime/base/signals_blocked.h"
 
 namespace tandem::rdma {
 
@@ -104,7 +105,7 @@ Status MemoryServer::Open() {
   }
   road_ = std::move(*road);
   {
-    const SignalsBlocked blocked;
+    const base::SignalsBlocked blocked;
     thread_ = std::thread([this] { DataThread(); });
   }
   auto control = ControlServer::Start(address, o.credentials, *this);

@@ -10,6 +10,7 @@
 
 #include "rdma/remote/control.h"
 #include "rdma/remote/memory_server.h"
+#include "runtime/base/signals_blocked.h"
 
 namespace tandem::rdma {
 
@@ -47,7 +48,7 @@ class Page final : public StatusPage {
   }
 
   Status Listen(const std::string& address) {
-    const SignalsBlocked blocked;
+    const base::SignalsBlocked blocked;
     mg_init_library(MG_FEATURES_DEFAULT);
     const char* options[] = {
         "listening_ports",    address.c_str(), "num_threads", "2", "keep_alive_timeout_ms", "0",

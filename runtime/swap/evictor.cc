@@ -1,7 +1,6 @@
 #include "runtime/swap/evictor.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <optional>
@@ -12,19 +11,19 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/futex.h"
 #include "runtime/base/probes.h"
+#include "runtime/base/signals_blocked.h"
 #include "runtime/base/timeline.h"
 #include "runtime/swap/page_hash.h"
 #include "runtime/swap/port.h"
+#include "runtime/swap/zero_pages.h"
 
 namespace tandem::swap {
 namespace {
 
 constexpr size_t kMaxBatch = Unmapper::kMaxPages;
-constexpr uint64_t kDearestNs = 50'000;
 // Writes queued or in flight. The rest of the slots is for fetches: since only the holder of the
 // lock polls writes, it must never wait for a slot that one of them has.
 constexpr size_t kMaxWrites = Staging::kSlots / 4;
-alignas(base::kPageSize) constinit const std::byte kZeroPage[base::kPageSize] = {};
 
 }  // namespace
 
@@ -33,7 +32,7 @@ Evictor::Evictor(EvictorParts parts, std::unique_ptr<rdma::Channel> channel,
     : parts_(parts),
       channel_(std::move(channel)),
       replacement_(std::move(replacement)),
-      zero_hash_(HashPage(kZeroPage)) {
+      zero_hash_(HashPage(kZeroes)) {
   low_ = LowWatermark(parts_.budget);
   parts_.batch = std::min({parts_.batch, kMaxBatch, 2 * low_});
   StartThread();
@@ -42,14 +41,8 @@ Evictor::Evictor(EvictorParts parts, std::unique_ptr<rdma::Channel> channel,
 // The application's signal handlers may touch the heap. On this thread they would wait for locks
 // and pages that it holds itself, so they run elsewhere.
 void Evictor::StartThread() {
-  sigset_t blocked, before;
-  sigfillset(&blocked);
-  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
-    sigdelset(&blocked, fault);
-  }
-  pthread_sigmask(SIG_SETMASK, &blocked, &before);  // the new thread inherits it
+  const base::SignalsBlocked blocked;
   thread_ = std::thread([this] { ThreadMain(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Evictor::~Evictor() {
@@ -70,8 +63,8 @@ void Evictor::Wake() {
 bool Evictor::UseWaitNow(uint64_t usual_ns) {
   if (!TryLock()) return false;
   size_t n = 0;
-  // Neighbours leave together at less cost, but what is waited for should not lie there meanwhile.
-  const size_t fit = usual_ns / std::max<uint64_t>(page_cost_ns_, 1);
+  // Many leave together at less cost, but what is waited for should not lie there meanwhile.
+  const size_t fit = usual_ns / std::max<uint64_t>(page_cost_.ns(), 1);
   if (fit > 0 && !lost()) {
     n = EvictBatch(std::min({fit, parts_.batch, kBatchHere}));
     PollWrites();
@@ -79,12 +72,6 @@ bool Evictor::UseWaitNow(uint64_t usual_ns) {
   }
   Unlock();
   return n > 0;
-}
-
-void Evictor::NoteCost(uint64_t ns, size_t pages) {
-  // A thread that lost its processor in between says nothing about eviction.
-  const uint64_t sample = std::min(ns / pages, kDearestNs);
-  page_cost_ns_ = page_cost_ns_ == 0 ? sample : (7 * page_cost_ns_ + sample) / 8;
 }
 
 void Evictor::ThreadMain() {
@@ -140,7 +127,7 @@ size_t Evictor::EvictBatch(size_t most) {
   const size_t n = EvictVictims(most);
   const uint64_t end = base::NowNs();
   if (n == 0) return 0;
-  NoteCost(end - start, n);
+  page_cost_.Note((end - start) / n);
   const auto written = static_cast<uint32_t>(post_tail_ - queued);
   base::Trace(base::Span::kEvict, start, end, n, written);
   base::Trace(base::Span::kLocalPages, end, end, parts_.budget.taken());

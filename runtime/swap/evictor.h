@@ -11,8 +11,8 @@
 //
 // All eviction happens under one lock, on one channel: writes to one page cannot overtake each
 // other, and a page whose write is in flight is not evicted again before it completed. The lock
-// is only ever tried by threads that need a frame, and its holder touches no heap memory, so no
-// fault can find it held by its own thread.
+// is only ever tried by threads that need a frame, and its holder only reads pages that leave, so
+// no fault can find it held by its own thread.
 #pragma once
 
 #include <algorithm>
@@ -30,6 +30,7 @@
 #include "runtime/swap/footprint.h"
 #include "runtime/swap/page_table.h"
 #include "runtime/swap/pager_metrics.h"
+#include "runtime/swap/recent_cost.h"
 #include "runtime/swap/replacement.h"
 #include "runtime/swap/staging.h"
 #include "runtime/swap/unmapper.h"
@@ -114,7 +115,6 @@ class Evictor {
   // The following need the lock.
   size_t EvictBatch(size_t most);
   size_t EvictVictims(size_t most);
-  void NoteCost(uint64_t ns, size_t pages);
   void Leave(PageIndex page, uint32_t slot);
   void QueueWrite(uint32_t slot);
   void PostWrites();
@@ -147,8 +147,7 @@ class Evictor {
   uint64_t next_timeout_check_ns_ = 0;
   uint32_t overdue_checks_ = 0;  // in a row, without a completion in between
 
-  // What it took of late for a page to leave; 0: not known yet. Under the lock.
-  uint64_t page_cost_ns_ = 0;
+  RecentCost page_cost_;  // of making a page leave
 
   std::atomic<uint32_t> wakeups_{0};
   std::atomic<bool> asleep_{false};

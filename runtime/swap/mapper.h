@@ -6,14 +6,13 @@
 //          mapping goes away, so the kernel flushes the TLBs of all processors that run threads of
 //          this process: an interrupt to each, and a wait until all have answered. With one thread
 //          running that is nothing; with several it is the dearest part of a miss, above all in a
-//          virtual machine.
-//   copy   the kernel allocates a page and copies. No mapping goes away, nobody is interrupted. The
-//          slot's memory, which an evicted page left there, goes back to the kernel later, many
-//          pages at once (Staging::TakeEmpty).
+//          virtual machine. From Linux 6.18 on a run of neighbours shares one flush.
+//   copy   the kernel allocates a page and copies. No mapping goes away, nobody is interrupted.
+//          Where pages leave by being moved, the slot's memory goes back to the kernel later, many
+//          slots at once (Staging::TakeEmpty).
 //
-// So both are timed, and the one that has been cheaper of late is taken; now and then the other one
-// is tried. Neighbouring pages that are moved together share one flush. Any thread; lock-free;
-// async-signal-safe.
+// So both are timed, single pages and runs apart, and the one that has been cheaper of late is
+// taken; now and then the other one is tried. Any thread; lock-free; async-signal-safe.
 #pragma once
 
 #include <atomic>
@@ -21,8 +20,10 @@
 #include <cstdint>
 
 #include "runtime/base/metrics.h"
+#include "runtime/swap/recent_cost.h"
 #include "runtime/swap/staging.h"
 #include "runtime/swap/userfault.h"
+#include "runtime/swap/zero_pages.h"
 
 namespace tandem::swap {
 
@@ -34,11 +35,20 @@ class Mapper {
 
   // Maps the pages in the slots at `to`, where nothing is mapped, and gives the slots back.
   void Map(uintptr_t to, SlotRun slots);
-  // Maps `pages` pages of zeroes at `to`; at most kMaxZeroes.
-  static constexpr size_t kMaxZeroes = 16;
+  // Maps `pages` pages of zeroes at `to`, where nothing is mapped; at most kMaxZeroes.
+  static constexpr size_t kMaxZeroes = kZeroPages;
   void MapZeroes(uintptr_t to, size_t pages);
 
  private:
+  // A page's, by either road.
+  struct Costs {
+    RecentCost move, copy;
+  };
+  Costs& CostsOf(size_t pages) { return pages > 1 ? in_run_ : single_; }
+  bool MovingIsCheaper(size_t pages) {
+    const Costs& costs = CostsOf(pages);
+    return move_ && costs.move.ns() <= costs.copy.ns();
+  }
   bool ShouldMove(size_t pages);
 
   static constexpr uint32_t kTryOther = 64;
@@ -49,11 +59,9 @@ class Mapper {
   base::Counter& moved_;
   base::Counter& copied_;
 
-  // What a single page has cost of late by either road. Relaxed, and updates may get lost: only an
-  // estimate, and neither road is ever wrong.
-  std::atomic<uint32_t> move_ns_{0};
-  std::atomic<uint32_t> copy_ns_{0};
-  std::atomic<uint32_t> mapped_{0};
+  Costs single_;
+  Costs in_run_;
+  std::atomic<uint32_t> mapped_{0};  // relaxed, and counts may get lost: only for trials
 };
 
 }  // namespace tandem::swap

@@ -45,9 +45,10 @@
 // fabric only (it took its frame before), or lands the page itself if it is among the arrivals; one
 // that finds LEAVING waits for the evictor, which waits for slots, which are given back by fetchers
 // and by completed writes; one that waits for a frame waits for the evictor, and lands arrivals,
-// which hold frames and are nobody's. Nobody who holds a page in FETCHING or a slot waits for a
-// frame; a poster of arrivals waits for nothing. tests/swap/page_state_model_test.cc interleaves
-// all of this exhaustively.
+// which hold frames and are nobody's. A store that traps because pages around its own leave, and
+// who pins such a page, wait for the evictor to unmap them, which waits for nothing (it has slots
+// by then). Nobody who holds a page in FETCHING or a slot waits for a frame; a poster of arrivals
+// waits for nothing. tests/swap/page_state_model_test.cc interleaves all of this exhaustively.
 #pragma once
 
 #include <cstdint>

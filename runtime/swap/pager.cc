@@ -1,5 +1,6 @@
 #include "runtime/swap/pager.h"
 
+#include <signal.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -409,7 +410,7 @@ void Pager::Pin(PageIndex first, size_t count, Port& port) {
   TANDEM_CHECK(pinned_.fetch_add(count) + count <= budget_->limit() / 2,
                "more than half of local memory would be pinned; pin less or raise local_bytes");
   for (PageIndex page = first; page < first + count; ++page) {
-    // Sequentially consistent, before MakeLocal looks at the state: see Evictor::EvictBatch.
+    // Sequentially consistent, before MakeLocal looks at the state: see Evictor::EvictVictims.
     table_->pins(page).fetch_add(1);
     MakeLocal(page, port, Cause::kMutator);
     // MakeLocal may have seen LOCAL just before the evictor claimed the page. The evictor then
@@ -417,9 +418,15 @@ void Pager::Pin(PageIndex first, size_t count, Port& port) {
     while (Residency(table_->state(page).load()) != kLocal) {
       MakeLocal(page, port, Cause::kMutator);
     }
-    // What is pinned may be written by the kernel, which would not wait.
-    for (base::Backoff backoff; unmapper_->Protects(page);) backoff.Pause();
+    WaitForSpan(page);  // the kernel, which may write to what is pinned, would not
   }
+}
+
+// Until stores to the page, which is local, do not trap because others around it leave.
+void Pager::WaitForSpan(PageIndex page) {
+  if (!unmapper_->InSpan(page)) return;
+  metrics_.held_up.Add();
+  for (base::Backoff backoff; unmapper_->InSpan(page);) backoff.Pause();
 }
 
 void Pager::Unpin(PageIndex first, size_t count) {
@@ -455,6 +462,11 @@ void Pager::LostFabric(const char* what, const char* why) {
 }
 
 void Pager::BindThread(Port& port, Cause cause) {
+  // A trap while SIGBUS is blocked would end the process.
+  sigset_t trap;
+  sigemptyset(&trap);
+  sigaddset(&trap, SIGBUS);
+  pthread_sigmask(SIG_UNBLOCK, &trap, nullptr);
   for (Binding& b : t_bindings) {
     if (b.pager != nullptr) continue;
     b.port = &port;
@@ -480,7 +492,7 @@ Pager::Binding* Pager::FindBinding(uintptr_t address) {
 void Pager::ServeAccess(uintptr_t address) {
   const PageIndex page = table_->PageOf(address);
   // A store to a page that is here, while others near it leave.
-  for (base::Backoff backoff; unmapper_->Protects(page);) backoff.Pause();
+  if (IsLocal(page)) WaitForSpan(page);
   if (Binding* binding = FindBinding(address); binding != nullptr && !binding->port->busy()) {
     MakeLocal(page, *binding->port, binding->cause);
     return;

@@ -125,8 +125,8 @@ class Pager {
   void Pin(PageIndex first, size_t count, Port& port);
   void Unpin(PageIndex first, size_t count);
 
-  // Lets the fault handler find this thread's port, and takes that back. A thread that is bound to
-  // eight pagers already is served over the spare port.
+  // Lets the fault handler find this thread's port, and takes that back. SIGBUS is unblocked. A
+  // thread that is bound to eight pagers already is served over the spare port.
   void BindThread(Port& port, Cause cause = Cause::kMutator);
   void UnbindThread();
 
@@ -153,6 +153,7 @@ class Pager {
   void FetchPage(PageIndex page, Port& port, Cause cause);
   bool ReadPage(PageIndex page, uint32_t slot, Port& port, AccessObserver* observer, bool& lost);
   void Rescue(PageIndex page);
+  void WaitForSpan(PageIndex page);
   void ReleaseSpare();
   // Why a page could not be had, and which server has it.
   const char* ReasonOf(PageIndex page, bool damaged) const;

@@ -73,6 +73,7 @@ struct PagerMetrics {
         zero(r.GetCounter("evict.zero")),
         by_mutator(r.GetCounter("evict.batches_by_mutator")),
         in_wait(r.GetCounter("evict.batches_in_wait")),
+        held_up(r.GetCounter("evict.held_up")),
         put_back(r.GetCounter("evict.put_back")),
         write_retries(r.GetCounter("evict.retries")),
         frame_waits(r.GetHistogram("evict.frame_wait")) {}
@@ -104,6 +105,7 @@ struct PagerMetrics {
   base::Counter& zero;
   base::Counter& by_mutator;
   base::Counter& in_wait;
+  base::Counter& held_up;
   base::Counter& put_back;
   base::Counter& write_retries;
   base::Histogram& frame_waits;

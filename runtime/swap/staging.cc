@@ -7,12 +7,10 @@
 
 #include "runtime/base/backoff.h"
 #include "runtime/base/check.h"
+#include "runtime/swap/zero_pages.h"
 
 namespace tandem::swap {
 namespace {
-
-constexpr size_t kZeroPages = 16;
-alignas(base::kPageSize) constinit const std::byte kZeros[kZeroPages * base::kPageSize] = {};
 
 uint64_t RunMask(uint32_t first, size_t count) {
   return (count == 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1) << first;
@@ -82,7 +80,7 @@ SlotRun Staging::TryMakeReady(size_t want) {
   if (!move_) return {};
   const SlotRun run = Take(empty_, empty_hint_, std::min(want, kZeroPages));
   if (run.count > 0) {
-    uffd_.Copy(reinterpret_cast<uintptr_t>(Data(run.first)), kZeros, run.count * base::kPageSize);
+    uffd_.Copy(reinterpret_cast<uintptr_t>(Data(run.first)), kZeroes, run.count * base::kPageSize);
   }
   return run;
 }

@@ -69,7 +69,8 @@ void OnSigbus(int signal, siginfo_t* info, void* context) {
 Status InstallHandler() {
   struct sigaction action {};
   action.sa_sigaction = OnSigbus;
-  action.sa_flags = SA_SIGINFO;
+  // Not deferred: a signal handler that interrupts this one may touch the heap, too.
+  action.sa_flags = SA_SIGINFO | SA_NODEFER;
   sigemptyset(&action.sa_mask);
   struct sigaction current {};
   if (sigaction(SIGBUS, nullptr, &current) != 0 ||

@@ -1,4 +1,5 @@
-// Trap: the SIGBUS handler that serves accesses to far pages which no barrier announced.
+// Trap: the SIGBUS handler that serves accesses to far pages which no barrier announced, and stores
+// to pages that are protected for a moment while others around them leave.
 //
 // The only global state of the runtime: a fixed table of the process' pagers, and one handler
 // installed with the first of them. A fault outside their heaps goes to the handler that was

@@ -1,20 +1,12 @@
 #include "runtime/swap/unmapper.h"
 
-#include <algorithm>
 #include <array>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/signals_blocked.h"
 
 namespace tandem::swap {
 namespace {
-
-// A thread that lost its processor in between says nothing about a road.
-constexpr uint64_t kDearestNs = 50'000;
-
-void Note(uint64_t& mean_ns, uint64_t ns) {
-  ns = std::min(ns, kDearestNs);
-  mean_ns = mean_ns == 0 ? ns : (15 * mean_ns + ns) / 16;
-}
 
 // How many of the first pages are neighbours.
 size_t RunOf(std::span<const PageIndex> pages) {
@@ -49,17 +41,18 @@ void Unmapper::TakeOut(std::span<const PageIndex> pages, std::span<uint32_t> slo
   const uint64_t start = base::NowNs();
   if (ShouldMove(pages)) {
     MoveOut(pages, slots);
-    Note(move_run_ns_, (base::NowNs() - start) / RunsOf(pages));
+    move_run_.Note((base::NowNs() - start) / RunsOf(pages));
   } else {
     CopyOut(pages, slots);
-    Note(copy_page_ns_, (base::NowNs() - start) / pages.size());
+    copy_page_.Note((base::NowNs() - start) / pages.size());
   }
 }
 
 bool Unmapper::ShouldMove(std::span<const PageIndex> pages) {
   if (!move_) return false;
-  if (!uffd_.has_write_protect()) return true;
-  const bool move = RunsOf(pages) * move_run_ns_ <= pages.size() * copy_page_ns_;
+  const size_t runs = RunsOf(pages);
+  if (runs == 1 || !uffd_.has_write_protect()) return true;
+  const bool move = runs * move_run_.ns() <= pages.size() * copy_page_.ns();
   return (++batches_ % kTryOther == 0) != move;
 }
 
@@ -81,29 +74,35 @@ void Unmapper::CopyOut(std::span<const PageIndex> pages, std::span<uint32_t> slo
   }
   while (!pages.empty()) {
     size_t n = 1;
-    while (n < pages.size() && pages[n] > pages[n - 1] && pages[n] - pages[n - 1] <= kMaxGap) ++n;
-    CopySpan(pages.first(n), slots.first(n));
+    while (n < pages.size() && pages[n] > pages[n - 1] && pages[n] - pages[n - 1] <= kMaxDistance) {
+      ++n;
+    }
+    n = CopySpan(pages.first(n), slots.first(n));
     pages = pages.subspan(n);
     slots = slots.subspan(n);
   }
 }
 
-void Unmapper::CopySpan(std::span<const PageIndex> pages, std::span<const uint32_t> slots) {
-  const PageIndex first = pages.front();
-  const size_t length = pages.back() - first + 1;
-  const bool gaps = length > pages.size();
-  if (gaps) {
-    protected_.store(first << kSpanBits | length);
-    if (!MayProtect(pages)) {
-      protected_.store(0);
-      const size_t run = RunOf(pages);
-      CopySpan(pages.first(run), slots.first(run));
-      CopySpan(pages.subspan(run), slots.subspan(run));
-      return;
-    }
+// Returns how many of the pages, which ascend, it has taken out.
+size_t Unmapper::CopySpan(std::span<const PageIndex> pages, std::span<const uint32_t> slots) {
+  if (RunOf(pages) == pages.size()) {
+    CopyAndUnmap(pages, slots);
+    return pages.size();
   }
-  const uintptr_t start = table_.AddressOf(first);
-  uffd_.WriteProtect(start, length * base::kPageSize);
+  const base::SignalsBlocked blocked;
+  const PageIndex first = pages.front();
+  span_.store(first << kLengthBits | (pages.back() - first + 1));
+  // A narrower span is part of the published one: it needs no other look.
+  pages = pages.first(BeforePinned(pages));
+  CopyAndUnmap(pages, slots.first(pages.size()));
+  uffd_.LiftProtection(table_.AddressOf(first), (pages.back() - first + 1) * base::kPageSize);
+  span_.store(0);
+  return pages.size();
+}
+
+void Unmapper::CopyAndUnmap(std::span<const PageIndex> pages, std::span<const uint32_t> slots) {
+  const PageIndex first = pages.front();
+  uffd_.WriteProtect(table_.AddressOf(first), (pages.back() - first + 1) * base::kPageSize);
   std::array<Userfault::Range, kMaxPages> runs;
   size_t n = 0;
   for (size_t i = 0; i < pages.size();) {
@@ -114,20 +113,16 @@ void Unmapper::CopySpan(std::span<const PageIndex> pages, std::span<const uint32
     }
   }
   uffd_.UnmapAll({runs.data(), n});
-  if (gaps) {
-    uffd_.LiftProtection(start, length * base::kPageSize);
-    protected_.store(0);
-  }
 }
 
-// That none of the pages between those that leave is pinned.
-bool Unmapper::MayProtect(std::span<const PageIndex> pages) const {
+// How many of the first pages have no pinned one between them.
+size_t Unmapper::BeforePinned(std::span<const PageIndex> pages) const {
   for (size_t i = 1; i < pages.size(); ++i) {
     for (PageIndex page = pages[i - 1] + 1; page < pages[i]; ++page) {
-      if (table_.pins(page).load() != 0) return false;
+      if (table_.pins(page).load() != 0) return i;
     }
   }
-  return true;
+  return pages.size();
 }
 
 }  // namespace tandem::swap

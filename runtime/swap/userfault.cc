@@ -49,7 +49,7 @@ StatusOr<uint64_t> ProbeFeatures() {
 
 // Unmaps all of the ranges in one call; false if the kernel cannot, or has not unmapped all.
 bool UnmapTogether(const iovec* ranges, size_t count, size_t bytes) {
-  constexpr int kThisProcess = -10001;  // PIDFD_SELF_THREAD_GROUP
+  constexpr int kThisProcess = -10001;  // PIDFD_SELF_THREAD_GROUP, as from Linux 6.17 on
   return syscall(SYS_process_madvise, kThisProcess, ranges, count, MADV_DONTNEED, 0) ==
          static_cast<long>(bytes);
 }

@@ -45,7 +45,7 @@ class Userfault {
   // Drops the mapped pages of the range; accesses are missing afterwards.
   static void Unmap(uintptr_t start, size_t bytes);
   // The same for many ranges, in one system call and with one flush of the TLBs where the kernel
-  // can (Linux 6.16).
+  // can (Linux 6.17).
   struct Range {
     uintptr_t start;
     size_t bytes;

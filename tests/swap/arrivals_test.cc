@@ -149,11 +149,12 @@ class ArrivalsRig {
                   .value();
     madvise(memory_.data(), memory_.size(), MADV_NOHUGEPAGE);
     uffd_ = std::make_unique<Userfault>(std::move(Userfault::Open(options.move).value()));
-    EXPECT_TRUE(uffd_->Register(memory_.address(), memory_.size(), !options.move).ok());
+    EXPECT_TRUE(
+        uffd_->Register(memory_.address(), memory_.size(), uffd_->has_write_protect()).ok());
     table_ = std::move(PageTable::Create(memory_.address(), options.pages).value());
     staging_ = std::move(Staging::Create(*uffd_, options.move).value());
-    mapper_ = std::make_unique<Mapper>(*uffd_, *staging_, options.move, metrics_.moved,
-                                       metrics_.copied);
+    mapper_ =
+        std::make_unique<Mapper>(*uffd_, *staging_, options.move, metrics_.moved, metrics_.copied);
     slabs_ = std::make_unique<rdma::SlabMap>(*fabric_, options.pages);
     EXPECT_TRUE(slabs_->Grow(options.pages).ok());
     budget_ = std::make_unique<Budget>(options.frames);

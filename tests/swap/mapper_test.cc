@@ -23,7 +23,7 @@ class MapperTest : public RoadTest {
     uffd_ = std::make_unique<Userfault>(std::move(Userfault::Open(UseMove()).value()));
     heap_ = std::move(base::OsMemory::Reserve(kPages * base::kPageSize, base::kPageSize, "test"))
                 .value();
-    ASSERT_TRUE(uffd_->Register(heap_.address(), heap_.size(), !UseMove()).ok());
+    ASSERT_TRUE(uffd_->Register(heap_.address(), heap_.size(), uffd_->has_write_protect()).ok());
     staging_ = std::move(Staging::Create(*uffd_, UseMove()).value());
     mapper_ = std::make_unique<Mapper>(*uffd_, *staging_, UseMove(), moved_, copied_);
   }

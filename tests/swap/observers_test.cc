@@ -262,6 +262,23 @@ TEST_P(ObserversTest, AFaultOfASignalHandlerDoesNotCallTheObserverThatItInterrup
   for (PageIndex page = 0; page < 4; ++page) EXPECT_TRUE(rig.Holds(page, 1));
 }
 
+TEST_P(ObserversTest, AFaultOfASignalHandlerThatInterruptsATrapIsServed) {
+  PagerRig rig(Options());
+  rig.FillRange(0, 2, 1);
+  rig.Evict(0, 2);
+  rig.MakeRoom();
+  signal(SIGUSR1, TouchFarMemory);
+  auto observer = std::make_unique<Interrupted>();
+  Interrupted& interrupted = *observer;
+  rig.pager().UnbindThread();
+  BoundPort port(rig.pager(), std::move(observer));
+  g_touched_by_handler = rig.Words(1);
+  EXPECT_TRUE(rig.Holds(0, 1));  // traps
+  EXPECT_EQ(interrupted.calls, 1);
+  signal(SIGUSR1, SIG_DFL);
+  EXPECT_TRUE(rig.Holds(1, 1));
+}
+
 #endif
 
 TEST_P(ObserversTest, ARangeAskedForComesAsFarAsThereIsRoom) {

@@ -18,8 +18,8 @@
 //             kLand .. kLandUnlock    Arrivals::Land of one page, by whoever finds FETCHING or no
 //                                     frame; b when its read fails
 //   evictor   kIdle                   the replacement's choice: c, or marks a page untouched
-//             kCheckPins .. kPutBack  Evictor::EvictBatch; f
-//             kTakeSlot .. kReturnFrame Evictor::UnmapRun, by MOVE or by COPY
+//             kCheckPins .. kPutBack  Evictor::EvictVictims; f
+//             kTakeSlot .. kReturnFrame Unmapper::TakeOut, by MOVE or by COPY
 //             kReadHash .. kPost      Evictor::Leave; d, e
 //             kWriteDone .. kRecycle  Evictor::WriteCompleted; h
 //   wire      a write takes effect: it reads its slot as late as possible
@@ -27,7 +27,8 @@
 // What the model allows beyond the runtime, so that it covers it whatever the timing:
 //   - The evictor steps each page by itself: every order within a batch is covered. It is not
 //     told which thread holds the eviction lock: a mutator that evicts waits for nothing that
-//     the evictor's thread would not wait for as well, and holds nothing meanwhile.
+//     the evictor's thread would not wait for as well; what it may hold meanwhile, a page in
+//     FETCHING and its slot, the evictor never waits for.
 //   - It may choose any local page at any time, touched or not, short of frames or not.
 //   - Writes complete in any order. (One page's are never in flight together: an invariant.)
 //   - So do the reads of arrivals, as late as anybody likes; and nobody lands them on his rounds:

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -87,10 +89,16 @@ TEST_P(UnmapperTest, TakesOutWhatIsAskedForAndNothingElse) {
         ++next;
         continue;
       }
-      EXPECT_FALSE(unmapper_->Protects(page));
+      EXPECT_FALSE(unmapper_->InSpan(page));
       ASSERT_TRUE(AllAre(Bytes(page), ByteOf(page))) << page;
-      std::memset(Bytes(page), 0, base::kPageSize);  // may be written again
+      std::memset(Bytes(page), ByteOf(page), base::kPageSize);  // may be written again
     }
+    // Those that stayed leave now, whichever way.
+    std::vector<PageIndex> others;
+    for (PageIndex page = first; page < first + 60; ++page) {
+      if (IsMapped(page)) others.push_back(page);
+    }
+    TakeOut(others);
   }
 }
 
@@ -98,6 +106,14 @@ TEST_P(UnmapperTest, TakesOutPagesInAnyOrderNearOrFar) {
   for (int round = 0; round < 3; ++round) {
     TakeOut({511, 3, 2, 400, 401, 402, 450, 0, 100, 1});
     for (const PageIndex page : {511, 3, 2, 400, 401, 402, 450, 0, 100, 1}) Map(page);
+  }
+}
+
+TEST_P(UnmapperTest, TakesOutPagesThatAreFarApart) {
+  constexpr PageIndex kFar = Unmapper::kMaxDistance;
+  for (int round = 0; round < 3; ++round) {
+    TakeOut({0, kFar, 2 * kFar + 1, 400});
+    for (const PageIndex page : {PageIndex{0}, kFar, 2 * kFar + 1, PageIndex{400}}) Map(page);
   }
 }
 
@@ -110,12 +126,15 @@ TEST_P(UnmapperTest, TakesOutFullBatches) {
   }
 }
 
-TEST_P(UnmapperTest, PinnedPagesAreNeverProtected) {
-  for (int round = 0; round < 3; ++round) {
-    table_->pins(11) = 1;
-    TakeOut({10, 12, 14, 15, 18});
-    EXPECT_TRUE(AllAre(Bytes(11), ByteOf(11)));
-    for (const PageIndex page : {10, 12, 14, 15, 18}) Map(page);
+TEST_P(UnmapperTest, TakesOutAllWhateverIsPinnedInBetween) {
+  for (const PageIndex pinned : {11, 13, 16, 17}) {
+    table_->pins(pinned) = 1;
+    for (int round = 0; round < 3; ++round) {
+      TakeOut({10, 12, 14, 15, 18});
+      EXPECT_TRUE(AllAre(Bytes(pinned), ByteOf(pinned)));
+      for (const PageIndex page : {10, 12, 14, 15, 18}) Map(page);
+    }
+    table_->pins(pinned) = 0;
   }
 }
 
@@ -168,6 +187,19 @@ TEST_P(UnmappingTest, TheKernelMayWriteToPinnedPagesWhileOthersLeave) {
     rig.pager().Unpin(page, 1);
   }
   close(zeroes);
+}
+
+TEST_P(UnmappingTest, AThreadThatBlocksAllSignalsMayStore) {
+  PagerRig rig(Options());
+  std::jthread blocker([&] {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, nullptr);
+    BoundPort port(rig.pager());
+    rig.FillRange(0, rig.pages(), 3);
+  });
+  blocker.join();
+  for (PageIndex page = 0; page < rig.pages(); ++page) ASSERT_TRUE(rig.Holds(page, 3)) << page;
 }
 
 TANDEM_ON_BOTH_ROADS(UnmapperTest);

@@ -130,6 +130,31 @@ TEST_F(UserfaultTest, ProtectionCanBeLifted) {
   EXPECT_FALSE(probe_.CanRead(memory.data()));  // missing as before
 }
 
+TEST_F(UserfaultTest, WhatArrivesInAProtectedRangeCanBeWritten) {
+  Userfault uffd = Open(true);
+  if (!uffd.has_write_protect()) GTEST_SKIP() << "this kernel does not protect pages";
+  const base::OsMemory memory = Reserve();
+  const base::OsMemory source = Reserve();
+  const base::OsMemory slots = Reserve();
+  ASSERT_TRUE(uffd.Register(memory.address(), memory.size(), true).ok());
+  ASSERT_TRUE(uffd.Register(slots.address(), slots.size(), false).ok());
+  uffd.Copy(memory.address(), source.data(), kPageSize);
+  uffd.WriteProtect(memory.address(), memory.size());
+  uffd.Copy(memory.address() + kPageSize, source.data(), kPageSize);
+  EXPECT_TRUE(probe_.CanWrite(memory.data() + kPageSize));
+  if (uffd.has_move()) {
+    uffd.Copy(slots.address(), source.data(), kPageSize);
+    uffd.Move(memory.address() + 2 * kPageSize, slots.address(), kPageSize);
+    EXPECT_TRUE(probe_.CanWrite(memory.data() + 2 * kPageSize));
+    // Protected, released, moved out and in again: nothing is left of the protection.
+    uffd.LiftProtection(memory.address(), memory.size());
+    uffd.Move(slots.address(), memory.address(), kPageSize);
+    uffd.Move(memory.address(), slots.address(), kPageSize);
+  }
+  uffd.LiftProtection(memory.address(), memory.size());
+  EXPECT_TRUE(probe_.CanWrite(memory.data()));
+}
+
 TEST_F(UserfaultTest, RangesAreUnmappedTogether) {
   Userfault uffd = Open(true);
   const base::OsMemory memory = Reserve();
