@@ -48,6 +48,8 @@ std::vector<PageIndex> PagesFrom(PageIndex first, size_t count) {
 // --- On their own, over a channel that does as it is told ---
 
 constexpr uint64_t kTimeoutNs = 200'000;
+// For tests that count reads: none shall be overdue because this thread lost its processor.
+constexpr uint64_t kNever = 100'000'000'000;
 
 // What becomes of the reads.
 struct Script {
@@ -139,6 +141,7 @@ class ArrivalsRig {
     size_t free_frames = SIZE_MAX;  // at first
     size_t reserve = 0;
     std::function<void()> took_frames = {};
+    uint64_t timeout_ns = kTimeoutNs;
     Script script = {};
   };
 
@@ -175,7 +178,7 @@ class ArrivalsRig {
                                                          .slabs = *slabs_,
                                                          .metrics = metrics_,
                                                          .reserve = options.reserve,
-                                                         .timeout_ns = kTimeoutNs,
+                                                         .timeout_ns = options.timeout_ns,
                                                          .took_frames = options.took_frames},
                                            std::make_unique<ScriptedChannel>(script_));
   }
@@ -466,6 +469,7 @@ TEST_P(ArrivalsTest, WhoFindsAnotherPostingGoesAwayWithNothing) {
 TEST_P(ArrivalsTest, ADamagedPageIsReadAgain) {
   auto options = Options();
   options.script.damages = {{1, 8}};
+  options.timeout_ns = kNever;
   ArrivalsRig rig(options);
   rig.Post(0, 3);
   EXPECT_TRUE(rig.LandAll());
@@ -477,6 +481,7 @@ TEST_P(ArrivalsTest, ADamagedPageIsReadAgain) {
 TEST_P(ArrivalsTest, APageThatStaysDamagedIsFarAgain) {
   auto options = Options();
   options.script.damages = {{1, 1000}};
+  options.timeout_ns = kNever;
   ArrivalsRig rig(options);
   rig.Post(0, 3);
   EXPECT_TRUE(rig.LandAll());
@@ -499,8 +504,9 @@ TEST_P(ArrivalsTest, ALostReadIsPostedAgain) {
   EXPECT_TRUE(rig.LandAll());
   EXPECT_EQ(rig.Local(), PagesFrom(0, 4));
   for (PageIndex page = 0; page < 4; ++page) EXPECT_TRUE(rig.Holds(page));
-  EXPECT_EQ(rig.metrics().retries.Value(), 2u);
-  EXPECT_THAT(rig.script().posted, SizeIs(4 + 2));
+  // More are overdue if this thread lost its processor.
+  EXPECT_GE(rig.metrics().retries.Value(), 2u);
+  EXPECT_THAT(rig.script().posted, SizeIs(4 + rig.metrics().retries.Value()));
 }
 
 TEST_P(ArrivalsTest, ALostReadIsPostedAgainEvenIfOthersKeepArriving) {
