@@ -15,10 +15,14 @@ size_t RunOf(std::span<const PageIndex> pages) {
   return run;
 }
 
+// How many runs of neighbours there are; of at least one page.
 size_t RunsOf(std::span<const PageIndex> pages) {
-  size_t runs = 0;
-  for (; !pages.empty(); ++runs) pages = pages.subspan(RunOf(pages));
-  return runs;
+  size_t runs = 1;
+  while (true) {
+    pages = pages.subspan(RunOf(pages));
+    if (pages.empty()) return runs;
+    ++runs;
+  }
 }
 
 // Copies a page that mutators may still be reading and have written without telling anyone. Not
