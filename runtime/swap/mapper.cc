@@ -14,7 +14,8 @@ constexpr uint64_t kFreeNs = 500;
 }  // namespace
 
 bool Mapper::ShouldMove(size_t pages) {
-  if (!move_) return false;
+  if (pages > 1) return MovingIsCheaper(pages);
+  if (!can_move_) return false;
   const uint32_t mapped = mapped_.load(std::memory_order_relaxed);
   mapped_.store(mapped + 1, std::memory_order_relaxed);
   return (mapped % kTryOther == 0) != MovingIsCheaper(pages);
@@ -23,16 +24,15 @@ bool Mapper::ShouldMove(size_t pages) {
 void Mapper::Map(uintptr_t to, SlotRun slots) {
   std::byte* const from = staging_.Data(slots.first);
   const size_t bytes = slots.count * base::kPageSize;
-  Costs& costs = CostsOf(slots.count);
   const uint64_t start = base::NowNs();
   if (ShouldMove(slots.count)) {
     uffd_.Move(to, reinterpret_cast<uintptr_t>(from), bytes);
-    costs.move.Note((base::NowNs() - start) / slots.count);
+    if (slots.count == 1) move_cost_.Note(base::NowNs() - start);
     moved_.Add(slots.count);
     staging_.PutEmpty(slots);
   } else {
     uffd_.Copy(to, from, bytes);
-    costs.copy.Note((base::NowNs() - start) / slots.count + kFreeNs);
+    if (slots.count == 1) copy_cost_.Note(base::NowNs() - start + kFreeNs);
     copied_.Add(slots.count);
     staging_.PutReady(slots);
   }

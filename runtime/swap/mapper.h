@@ -11,8 +11,9 @@
 //          Where pages leave by being moved, the slot's memory goes back to the kernel later, many
 //          slots at once (Staging::TakeEmpty).
 //
-// So both are timed, single pages and runs apart, and the one that has been cheaper of late is
-// taken; now and then the other one is tried. Any thread; lock-free; async-signal-safe.
+// So both are timed, for single pages, and the one that has been cheaper of late is taken; now and
+// then the other one is tried. A run of neighbours is moved if one flush is cheaper than to copy
+// them all. Any thread; lock-free; async-signal-safe.
 #pragma once
 
 #include <atomic>
@@ -31,7 +32,7 @@ class Mapper {
  public:
   // `move` false: this kernel, or this fabric, leaves copying only.
   Mapper(Userfault& uffd, Staging& staging, bool move, base::Counter& moved, base::Counter& copied)
-      : uffd_(uffd), staging_(staging), move_(move), moved_(moved), copied_(copied) {}
+      : uffd_(uffd), staging_(staging), can_move_(move), moved_(moved), copied_(copied) {}
 
   // Maps the pages in the slots at `to`, where nothing is mapped, and gives the slots back.
   void Map(uintptr_t to, SlotRun slots);
@@ -40,14 +41,8 @@ class Mapper {
   void MapZeroes(uintptr_t to, size_t pages);
 
  private:
-  // A page's, by either road.
-  struct Costs {
-    RecentCost move, copy;
-  };
-  Costs& CostsOf(size_t pages) { return pages > 1 ? in_run_ : single_; }
-  bool MovingIsCheaper(size_t pages) {
-    const Costs& costs = CostsOf(pages);
-    return move_ && costs.move.ns() <= costs.copy.ns();
+  bool MovingIsCheaper(size_t pages) const {
+    return can_move_ && move_cost_.ns() <= pages * copy_cost_.ns();
   }
   bool ShouldMove(size_t pages);
 
@@ -55,12 +50,13 @@ class Mapper {
 
   Userfault& uffd_;
   Staging& staging_;
-  const bool move_;
+  const bool can_move_;
   base::Counter& moved_;
   base::Counter& copied_;
 
-  Costs single_;
-  Costs in_run_;
+  // Of a single page.
+  RecentCost move_cost_;
+  RecentCost copy_cost_;
   std::atomic<uint32_t> mapped_{0};  // relaxed, and counts may get lost: only for trials
 };
 
