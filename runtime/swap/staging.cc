@@ -27,7 +27,7 @@ StatusOr<std::unique_ptr<Staging>> Staging::Create(Userfault& uffd, bool move) {
     // A page can only be moved out of the heap into memory of the same userfaultfd.
     if (Status s = uffd.Register(memory->address(), memory->size(), false); !s.ok()) return s;
   }
-  std::unique_ptr<Staging> staging(new Staging(uffd, move, std::move(*memory)));
+  std::unique_ptr<Staging> staging(new Staging(uffd, std::move(*memory)));
   for (auto& word : move ? staging->empty_ : staging->ready_) word.store(~uint64_t{0});
   return staging;
 }
@@ -77,7 +77,6 @@ SlotRun Staging::TakeReady(size_t want) {
 }
 
 SlotRun Staging::TryMakeReady(size_t want) {
-  if (!move_) return {};
   const SlotRun run = Take(empty_, empty_hint_, std::min(want, kZeroPages));
   if (run.count > 0) {
     uffd_.Copy(reinterpret_cast<uintptr_t>(Data(run.first)), kZeroes, run.count * base::kPageSize);
@@ -86,7 +85,6 @@ SlotRun Staging::TryMakeReady(size_t want) {
 }
 
 SlotRun Staging::TakeEmpty(size_t want) {
-  if (!move_) return TakeReady(want);
   for (base::Backoff backoff;; backoff.Pause()) {
     if (SlotRun run = Take(empty_, empty_hint_, want); run.count > 0) return run;
     // Many at once, so that they share one flush of the TLBs.

@@ -39,6 +39,7 @@ class Staging {
   static StatusOr<std::unique_ptr<Staging>> Create(Userfault& uffd, bool move);
 
   // Take between 1 and `want` neighbouring slots of the wanted kind; wait while there are none.
+  // Empty ones are for pages that are moved.
   SlotRun TakeReady(size_t want);
   SlotRun TakeEmpty(size_t want);
   // As TakeReady, but an empty run rather than making or waiting for one.
@@ -47,7 +48,7 @@ class Staging {
   SlotRun TryMakeReady(size_t want);
 
   void PutReady(SlotRun run) { Put(ready_, run); }
-  void PutEmpty(SlotRun run) { Put(move_ ? empty_ : ready_, run); }
+  void PutEmpty(SlotRun run) { Put(empty_, run); }
 
   std::byte* Data(uint32_t slot) const { return memory_.data() + slot * base::kPageSize; }
   const base::OsMemory& memory() const { return memory_; }
@@ -55,14 +56,12 @@ class Staging {
  private:
   using Bitmap = std::array<std::atomic<uint64_t>, kWords>;
 
-  Staging(Userfault& uffd, bool move, base::OsMemory memory)
-      : uffd_(uffd), move_(move), memory_(std::move(memory)) {}
+  Staging(Userfault& uffd, base::OsMemory memory) : uffd_(uffd), memory_(std::move(memory)) {}
 
   static SlotRun Take(Bitmap& bitmap, std::atomic<uint32_t>& hint, size_t want);
   static void Put(Bitmap& bitmap, SlotRun run);
 
   Userfault& uffd_;
-  const bool move_;
   base::OsMemory memory_;
   Bitmap ready_{};
   Bitmap empty_{};

@@ -107,11 +107,11 @@ size_t Unmapper::CopySpan(std::span<const PageIndex> pages, std::span<const uint
 void Unmapper::CopyAndUnmap(std::span<const PageIndex> pages, std::span<const uint32_t> slots) {
   const PageIndex first = pages.front();
   uffd_.WriteProtect(table_.AddressOf(first), (pages.back() - first + 1) * base::kPageSize);
-  std::array<Userfault::Range, kMaxPages> runs;
+  std::array<iovec, kMaxPages> runs;
   size_t n = 0;
   for (size_t i = 0; i < pages.size();) {
     const size_t run = RunOf(pages.subspan(i));
-    runs[n++] = {table_.AddressOf(pages[i]), run * base::kPageSize};
+    runs[n++] = {reinterpret_cast<void*>(table_.AddressOf(pages[i])), run * base::kPageSize};
     for (const size_t end = i + run; i < end; ++i) {
       CopyProtectedPage(staging_.Data(slots[i]), table_.AddressOf(pages[i]));
     }

@@ -71,7 +71,8 @@ class Unmapper {
   Userfault& uffd_;
   const bool move_;
 
-  std::atomic<uint64_t> span_{0};  // first page << kLengthBits | pages
+  // First page << kLengthBits | pages; 0: none. Sequentially consistent: see above.
+  std::atomic<uint64_t> span_{0};
 
   RecentCost move_run_;   // a run of neighbours
   RecentCost copy_page_;  // a page of a batch

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -48,17 +47,19 @@ StatusOr<uint64_t> ProbeFeatures() {
 }
 
 // Unmaps all of the ranges in one call; false if the kernel cannot, or has not unmapped all.
-bool UnmapTogether(const iovec* ranges, size_t count, size_t bytes) {
+bool UnmapTogether(std::span<const iovec> ranges) {
   constexpr int kThisProcess = -10001;  // PIDFD_SELF_THREAD_GROUP, as from Linux 6.17 on
-  return syscall(SYS_process_madvise, kThisProcess, ranges, count, MADV_DONTNEED, 0) ==
-         static_cast<long>(bytes);
+  size_t bytes = 0;
+  for (const iovec& range : ranges) bytes += range.iov_len;
+  return syscall(SYS_process_madvise, kThisProcess, ranges.data(), ranges.size(), MADV_DONTNEED,
+                 0) == static_cast<long>(bytes);
 }
 
 bool CanUnmapTogether() {
   auto page = base::OsMemory::Reserve(base::kPageSize, base::kPageSize, "a probe");
   if (!page.ok()) return false;
   const iovec range{page->data(), base::kPageSize};
-  return UnmapTogether(&range, 1, base::kPageSize);
+  return UnmapTogether({&range, 1});
 }
 
 bool IsMapped(uintptr_t page) {
@@ -175,19 +176,12 @@ void Userfault::Unmap(uintptr_t start, size_t bytes) {
   }
 }
 
-void Userfault::UnmapAll(std::span<const Range> ranges) {
-  TANDEM_CHECK(ranges.size() <= kMaxRanges, "too many ranges at once");
-  if (unmaps_together_ && ranges.size() > 1) {
-    iovec vectors[kMaxRanges];
-    size_t bytes = 0;
-    for (size_t i = 0; i < ranges.size(); ++i) {
-      vectors[i] = {reinterpret_cast<void*>(ranges[i].start), ranges[i].bytes};
-      bytes += ranges[i].bytes;
-    }
-    if (UnmapTogether(vectors, ranges.size(), bytes)) return;
-    // What is unmapped already may be unmapped again.
+void Userfault::UnmapAll(std::span<const iovec> ranges) {
+  // What is unmapped already may be unmapped again.
+  if (unmaps_together_ && ranges.size() > 1 && UnmapTogether(ranges)) return;
+  for (const iovec& range : ranges) {
+    Unmap(reinterpret_cast<uintptr_t>(range.iov_base), range.iov_len);
   }
-  for (const Range& range : ranges) Unmap(range.start, range.bytes);
 }
 
 }  // namespace tandem::swap

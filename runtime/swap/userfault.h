@@ -5,6 +5,8 @@
 // (such as mapping a page twice). Any thread; async-signal-safe but for Open and Register.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -46,12 +48,7 @@ class Userfault {
   static void Unmap(uintptr_t start, size_t bytes);
   // The same for many ranges, in one system call and with one flush of the TLBs where the kernel
   // can (Linux 6.17).
-  struct Range {
-    uintptr_t start;
-    size_t bytes;
-  };
-  void UnmapAll(std::span<const Range> ranges);
-  static constexpr size_t kMaxRanges = 64;
+  void UnmapAll(std::span<const iovec> ranges);
 
  private:
   Userfault(int fd, bool has_move, bool has_write_protect, bool unmaps_together)

@@ -8,7 +8,6 @@
 namespace tandem::swap {
 
 inline constexpr size_t kZeroPages = 16;
-alignas(
-    base::kPageSize) inline constinit const std::byte kZeroes[kZeroPages * base::kPageSize] = {};
+alignas(base::kPageSize) inline constexpr std::byte kZeroes[kZeroPages * base::kPageSize]{};
 
 }  // namespace tandem::swap

@@ -3,6 +3,7 @@
 #include <bit>
 
 namespace tandem::tracer {
+
 size_t HeapSurroundings::TakeAccesses(std::span<uintptr_t> out) {
   if (!follows_) return 0;
   const size_t n = mutators_.TakeAccesses(out);

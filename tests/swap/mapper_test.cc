@@ -5,37 +5,23 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <utility>
 #include <vector>
 
-#include "tests/swap/pager_rig.h"
+#include "tests/swap/parts.h"
 
 namespace tandem::swap {
 namespace {
 
-class MapperTest : public RoadTest {
+class MapperTest : public PartsTest {
  protected:
-  static constexpr size_t kPages = 512;
-
   void SetUp() override {
-    RoadTest::SetUp();
+    PartsTest::SetUp();
     if (IsSkipped()) return;
-    uffd_ = std::make_unique<Userfault>(std::move(Userfault::Open(UseMove()).value()));
-    heap_ = std::move(base::OsMemory::Reserve(kPages * base::kPageSize, base::kPageSize, "test"))
-                .value();
-    ASSERT_TRUE(uffd_->Register(heap_.address(), heap_.size(), uffd_->has_write_protect()).ok());
-    staging_ = std::move(Staging::Create(*uffd_, UseMove()).value());
     mapper_ = std::make_unique<Mapper>(*uffd_, *staging_, UseMove(), moved_, copied_);
   }
 
-  uintptr_t AddressOf(size_t page) const { return heap_.address() + page * base::kPageSize; }
-  bool Holds(size_t page, int byte) const {
-    const auto* bytes = reinterpret_cast<const unsigned char*>(AddressOf(page));
-    for (size_t i = 0; i < base::kPageSize; ++i) {
-      if (bytes[i] != byte) return false;
-    }
-    return true;
-  }
+  uintptr_t AddressOf(PageIndex page) const { return table_->AddressOf(page); }
+  bool Holds(PageIndex page, int byte) { return AllAre(Bytes(page), byte); }
   // As if pages had been read into slots.
   SlotRun Read(size_t want, int byte) {
     const SlotRun run = staging_->TakeReady(want);
@@ -58,9 +44,6 @@ class MapperTest : public RoadTest {
 
   base::Counter moved_;
   base::Counter copied_;
-  std::unique_ptr<Userfault> uffd_;
-  base::OsMemory heap_;
-  std::unique_ptr<Staging> staging_;
   std::unique_ptr<Mapper> mapper_;
 };
 

@@ -241,42 +241,53 @@ class Interrupted : public AccessObserver {
   bool inside_ = false;
 };
 
+// Pages 0 to 3 are far; each miss and hit of this thread is interrupted by a handler that touches
+// the page that was set last.
+class InterruptedRig {
+ public:
+  explicit InterruptedRig(RigOptions options) : rig_(std::move(options)) {
+    rig_.FillRange(0, 4, 1);
+    rig_.Evict(0, 4);
+    rig_.MakeRoom();
+    rig_.pager().UnbindThread();
+    auto observer = std::make_unique<Interrupted>();
+    observer_ = observer.get();
+    port_.emplace(rig_.pager(), std::move(observer));
+    signal(SIGUSR1, TouchFarMemory);
+  }
+  ~InterruptedRig() { signal(SIGUSR1, SIG_DFL); }
+
+  PagerRig& rig() { return rig_; }
+  Port& port() { return **port_; }
+  int calls() const { return observer_->calls; }
+  void HandlerTouches(PageIndex page) { g_touched_by_handler = rig_.Words(page); }
+
+ private:
+  PagerRig rig_;
+  Interrupted* observer_ = nullptr;
+  std::optional<BoundPort> port_;
+};
+
 TEST_P(ObserversTest, AFaultOfASignalHandlerDoesNotCallTheObserverThatItInterrupts) {
-  PagerRig rig(Options());
-  rig.FillRange(0, 4, 1);
-  rig.Evict(0, 4);
-  rig.MakeRoom();
-  signal(SIGUSR1, TouchFarMemory);
-  auto observer = std::make_unique<Interrupted>();
-  Interrupted& interrupted = *observer;
-  rig.pager().UnbindThread();
-  BoundPort port(rig.pager(), std::move(observer));
-  g_touched_by_handler = rig.Words(1);
-  rig.pager().MakeLocal(0, *port, Cause::kMutator);
-  EXPECT_EQ(interrupted.calls, 1);
+  InterruptedRig interrupted(Options());
+  PagerRig& rig = interrupted.rig();
+  interrupted.HandlerTouches(1);
+  rig.pager().MakeLocal(0, interrupted.port(), Cause::kMutator);
+  EXPECT_EQ(interrupted.calls(), 1);
   Fetch(rig, 2);
-  g_touched_by_handler = rig.Words(3);
-  rig.pager().MakeLocal(2, *port, Cause::kMutator);
-  EXPECT_EQ(interrupted.calls, 2);
-  signal(SIGUSR1, SIG_DFL);
+  interrupted.HandlerTouches(3);
+  rig.pager().MakeLocal(2, interrupted.port(), Cause::kMutator);
+  EXPECT_EQ(interrupted.calls(), 2);
   for (PageIndex page = 0; page < 4; ++page) EXPECT_TRUE(rig.Holds(page, 1));
 }
 
 TEST_P(ObserversTest, AFaultOfASignalHandlerThatInterruptsATrapIsServed) {
-  PagerRig rig(Options());
-  rig.FillRange(0, 2, 1);
-  rig.Evict(0, 2);
-  rig.MakeRoom();
-  signal(SIGUSR1, TouchFarMemory);
-  auto observer = std::make_unique<Interrupted>();
-  Interrupted& interrupted = *observer;
-  rig.pager().UnbindThread();
-  BoundPort port(rig.pager(), std::move(observer));
-  g_touched_by_handler = rig.Words(1);
-  EXPECT_TRUE(rig.Holds(0, 1));  // traps
-  EXPECT_EQ(interrupted.calls, 1);
-  signal(SIGUSR1, SIG_DFL);
-  EXPECT_TRUE(rig.Holds(1, 1));
+  InterruptedRig interrupted(Options());
+  interrupted.HandlerTouches(1);
+  EXPECT_TRUE(interrupted.rig().Holds(0, 1));  // traps
+  EXPECT_EQ(interrupted.calls(), 1);
+  EXPECT_FALSE(interrupted.rig().IsFar(1));
+  EXPECT_TRUE(interrupted.rig().Holds(1, 1));
 }
 
 #endif

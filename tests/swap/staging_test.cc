@@ -27,6 +27,11 @@ class StagingTest : public RoadTest {
     staging_ = std::move(Staging::Create(*uffd_, UseMove()).value());
   }
 
+  // Empty slots where there are any.
+  SlotRun TakeAny(size_t want) {
+    return UseMove() ? staging_->TakeEmpty(want) : staging_->TakeReady(want);
+  }
+  void PutAny(SlotRun run) { UseMove() ? staging_->PutEmpty(run) : staging_->PutReady(run); }
   bool IsMapped(uint32_t slot) const {
     unsigned char resident = 0;
     EXPECT_EQ(mincore(staging_->Data(slot), base::kPageSize, &resident), 0);
@@ -54,7 +59,7 @@ TEST_P(StagingTest, HandsOutEachSlotOnceInLongRuns) {
   std::vector<bool> taken(Staging::kSlots);
   size_t runs = 0;
   for (size_t total = 0; total < Staging::kSlots; ++runs) {
-    const SlotRun run = staging_->TakeEmpty(64);
+    const SlotRun run = TakeAny(64);
     ASSERT_GT(run.count, 0u);
     ASSERT_LE(run.count, 64u);
     ASSERT_LE(run.first + run.count, Staging::kSlots);
@@ -70,7 +75,7 @@ TEST_P(StagingTest, HandsOutEachSlotOnceInLongRuns) {
 
 TEST_P(StagingTest, GivesAtMostWhatIsAsked) {
   for (const size_t want : {size_t{1}, size_t{3}, size_t{64}, size_t{1000}}) {
-    const SlotRun run = staging_->TakeEmpty(want);
+    const SlotRun run = TakeAny(want);
     EXPECT_GE(run.count, 1u);
     EXPECT_LE(run.count, std::min(want, Staging::kMaxRun));
   }
@@ -79,16 +84,16 @@ TEST_P(StagingTest, GivesAtMostWhatIsAsked) {
 TEST_P(StagingTest, GoesRoundTheSlotsInOrder) {
   uint32_t expected = 0;
   for (size_t i = 0; i < 3 * Staging::kSlots / 16; ++i) {
-    const SlotRun run = staging_->TakeEmpty(16);
+    const SlotRun run = TakeAny(16);
     EXPECT_EQ(run.first, expected);
     EXPECT_EQ(run.count, 16u);
     expected = (expected + 16) % Staging::kSlots;
-    staging_->PutEmpty(run);
+    PutAny(run);
   }
 }
 
 TEST_P(StagingTest, ASlotIsMappedExactlyWhileItIsReady) {
-  const SlotRun run = staging_->TakeEmpty(8);
+  const SlotRun run = TakeAny(8);
   ASSERT_EQ(run.count, 8u);
   if (UseMove()) {
     EXPECT_FALSE(IsMapped(run.first));
@@ -120,14 +125,14 @@ TEST_P(StagingTest, MakesReadySlotsOutOfEmptyOnes) {
 
 TEST_P(StagingTest, MakesEmptySlotsOutOfReadyOnes) {
   for (uint32_t slot = 0; slot < Staging::kSlots;) {
-    const SlotRun run = staging_->TakeEmpty(64);
+    const SlotRun run = TakeAny(64);
     PutPagesIn(run);
     slot += run.count;
   }
   staging_->PutReady({0, Staging::kSlots});  // a run across all words
   size_t total = 0;
   while (total < Staging::kSlots) {
-    const SlotRun run = staging_->TakeEmpty(64);
+    const SlotRun run = TakeAny(64);
     if (UseMove()) {
       EXPECT_FALSE(IsMapped(run.first));
     }
@@ -137,12 +142,12 @@ TEST_P(StagingTest, MakesEmptySlotsOutOfReadyOnes) {
 }
 
 TEST_P(StagingTest, ATakerWaitsUntilSomebodyGivesBack) {
-  for (size_t total = 0; total < Staging::kSlots;) total += staging_->TakeEmpty(64).count;
+  for (size_t total = 0; total < Staging::kSlots;) total += TakeAny(64).count;
   std::thread giver([&] {
     std::this_thread::yield();
-    staging_->PutEmpty({100, 5});
+    PutAny({100, 5});
   });
-  const SlotRun run = staging_->TakeEmpty(64);
+  const SlotRun run = TakeAny(64);
   giver.join();
   EXPECT_EQ(run.first, 100u);
   EXPECT_EQ(run.count, 5u);
@@ -165,7 +170,7 @@ TEST_P(StagingTest, NoSlotHasTwoUsersAtOnce) {
         // Fetches empty what they took ready, evictions fill what they took empty, mostly.
         if (random.OneIn(2)) {
           if (full) TakePagesOut(run);
-          staging_->PutEmpty(run);
+          PutAny(run);
         } else {
           if (!full) PutPagesIn(run);
           staging_->PutReady(run);
@@ -178,7 +183,7 @@ TEST_P(StagingTest, NoSlotHasTwoUsersAtOnce) {
         }
         const bool full = random.OneIn(2);
         const size_t want = random.Between(1, 32);  // 4 * 16 * 32 slots: nobody waits for ever
-        const SlotRun run = full ? staging_->TakeReady(want) : staging_->TakeEmpty(want);
+        const SlotRun run = full ? staging_->TakeReady(want) : TakeAny(want);
         for (uint32_t s = run.first; s < run.first + run.count; ++s) ASSERT_EQ(users[s]++, 0);
         held.push_back({run, full});
       }

@@ -11,37 +11,22 @@
 #include <memory>
 #include <stop_token>
 #include <thread>
-#include <utility>
 #include <vector>
 
-#include "tests/swap/pager_rig.h"
+#include "tests/swap/parts.h"
 
 namespace tandem::swap {
 namespace {
 
-class UnmapperTest : public RoadTest {
+class UnmapperTest : public PartsTest {
  protected:
-  static constexpr size_t kPages = 512;
-
   void SetUp() override {
-    RoadTest::SetUp();
+    PartsTest::SetUp();
     if (IsSkipped()) return;
-    uffd_ = std::make_unique<Userfault>(std::move(Userfault::Open(UseMove()).value()));
-    heap_ =
-        std::move(base::OsMemory::Reserve(kPages * base::kPageSize, PageTable::kAlignment, "test"))
-            .value();
-    madvise(heap_.data(), heap_.size(), MADV_NOHUGEPAGE);
-    ASSERT_TRUE(uffd_->Register(heap_.address(), heap_.size(), uffd_->has_write_protect()).ok());
-    table_ = std::move(PageTable::Create(heap_.address(), kPages).value());
-    table_->Extend(kPages);
-    staging_ = std::move(Staging::Create(*uffd_, UseMove()).value());
     unmapper_ = std::make_unique<Unmapper>(*table_, *staging_, *uffd_, UseMove());
     for (PageIndex page = 0; page < kPages; ++page) Map(page);
   }
 
-  unsigned char* Bytes(PageIndex page) {
-    return reinterpret_cast<unsigned char*>(table_->AddressOf(page));
-  }
   static int ByteOf(PageIndex page) { return static_cast<int>(1 + page % 251); }
   void Map(PageIndex page) {
     std::vector<unsigned char> content(base::kPageSize, static_cast<unsigned char>(ByteOf(page)));
@@ -51,13 +36,6 @@ class UnmapperTest : public RoadTest {
     unsigned char resident = 0;
     EXPECT_EQ(mincore(Bytes(page), base::kPageSize, &resident), 0);
     return (resident & 1) != 0;
-  }
-  static bool AllAre(const void* bytes, int value) {
-    const auto* p = static_cast<const unsigned char*>(bytes);
-    for (size_t i = 0; i < base::kPageSize; ++i) {
-      if (p[i] != value) return false;
-    }
-    return true;
   }
   // Takes the pages out, checks what lies in the slots, and gives those back.
   void TakeOut(const std::vector<PageIndex>& pages) {
@@ -70,10 +48,6 @@ class UnmapperTest : public RoadTest {
     }
   }
 
-  std::unique_ptr<Userfault> uffd_;
-  base::OsMemory heap_;
-  std::unique_ptr<PageTable> table_;
-  std::unique_ptr<Staging> staging_;
   std::unique_ptr<Unmapper> unmapper_;
 };
 

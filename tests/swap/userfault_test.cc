@@ -161,9 +161,9 @@ TEST_F(UserfaultTest, RangesAreUnmappedTogether) {
   const base::OsMemory source = Reserve();
   ASSERT_TRUE(uffd.Register(memory.address(), memory.size(), false).ok());
   uffd.Copy(memory.address(), source.data(), kPages * kPageSize);
-  const Userfault::Range ranges[] = {{memory.address(), kPageSize},
-                                     {memory.address() + 5 * kPageSize, 2 * kPageSize},
-                                     {memory.address() + 3 * kPageSize, kPageSize}};
+  const iovec ranges[] = {{memory.data(), kPageSize},
+                          {memory.data() + 5 * kPageSize, 2 * kPageSize},
+                          {memory.data() + 3 * kPageSize, kPageSize}};
   uffd.UnmapAll(ranges);
   uffd.UnmapAll(ranges);  // nothing is left to do
   const bool mapped[kPages] = {false, true, true, false, true, false, false, true};
