@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +26,15 @@
 namespace tandem::swap {
 
 inline constexpr size_t kPageWords = base::kPageSize / sizeof(uint64_t);
+
+inline constexpr Purpose kAllPurposes[] = {Purpose::kRange, Purpose::kPrefetch, Purpose::kHint,
+                                           Purpose::kLookAhead, Purpose::kTrace};
+
+inline std::vector<PageIndex> PagesFrom(PageIndex first, size_t count) {
+  std::vector<PageIndex> pages(count);
+  std::iota(pages.begin(), pages.end(), first);
+  return pages;
+}
 
 // Waits until `condition` holds; false if it does not for so long that something must be wrong.
 template <typename Condition>
