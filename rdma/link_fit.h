@@ -4,7 +4,8 @@
 // busy for operation + s / bandwidth. Alone it takes that and the latency; with enough of them in
 // flight one is done each time the wire is free again. So the wire's two parameters are those of a
 // line through the intervals between transfers with many in flight, over size, where the wire and
-// not the number in flight was the limit; the latency is what remains of a single transfer's time.
+// not the number in flight was the limit, but never slower than what went over it; the latency is
+// what remains of a single transfer's time.
 //
 // The emulator takes time itself, and again when it runs with what was fitted: what it takes with
 // no network is subtracted from latencies. Reads decide on the wire, since they are what threads

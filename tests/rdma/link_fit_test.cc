@@ -97,6 +97,23 @@ TEST(LinkFit, OneSizeIsTakenToCostWhatItsBytesCost) {
   EXPECT_NEAR(1000 * 4096 / fit.bandwidth_mb_s, page_ns, page_ns / 100);
 }
 
+TEST(LinkFit, NoWireIsSlowerThanWhatWentOverIt) {
+  // The smallest transfers met with another program that took the processor: milliseconds.
+  std::vector<LinkSample> measured = Perfect(kLinks[0], 32);
+  for (LinkSample& sample : measured) {
+    if (sample.bytes == 64) sample.interval_ns = sample.latency_ns = 3e6;
+  }
+  const LinkFit fit = FitLink(measured, {});
+  const uint64_t page_ns =
+      fit.operation_ns + static_cast<uint64_t>(4096 * 1000 / fit.bandwidth_mb_s);
+  EXPECT_GT(fit.bandwidth_mb_s, 0);
+  EXPECT_LT(page_ns, 4'000u);
+  // Only they seem to have filled the wire.
+  std::erase_if(measured,
+                [](const LinkSample& sample) { return sample.bytes != 64 && sample.depth > 1; });
+  EXPECT_GT(FitLink(measured, {}).bandwidth_mb_s, 500);
+}
+
 TEST(LinkFit, NothingMeasuredOrNothingSensibleFitsNothing) {
   EXPECT_EQ(FitLink({}, {}).Options(), LinkFit().Options());
   const std::vector<LinkSample> zeroes = {{.bytes = 4096, .depth = 1},
