@@ -28,8 +28,8 @@
 #include <vector>
 
 #include "bench/bench_heap.h"
-#include "rdma/remote/libfabric_fabric.h"
 #include "rdma/remote/ofi.h"
+#include "rdma/remote/remote_fabric.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/os_memory.h"
 #include "tandem/tandem.hpp"
@@ -150,7 +150,7 @@ struct Bare {
     fi_eq_attr attributes{};
     attributes.wait_obj = FI_WAIT_UNSPEC;
     fid_eq* eq = nullptr;
-    if (rdma::HasConnections(provider)) {
+    if (!rdma::IsLocal(provider)) {
       Must("fi_eq_open", fi_eq_open(opened, &attributes, &eq, nullptr));
       events.reset(eq);
     }
@@ -205,7 +205,7 @@ struct Bare {
 
 // "ready KEY BASE NAME", NAME a port or an address. Serves until it is killed.
 [[noreturn]] void ServeBare(const std::string& fabric) {
-  const rdma::Provider provider = fabric == "tcp" ? rdma::Provider::kTcp : rdma::Provider::kShm;
+  const rdma::Provider provider = fabric == "tcp" ? rdma::Provider::kTcp : rdma::Provider::kShmOfi;
   const base::OsMemory memory = Buffer(kFarBytes);
   Bare bare;
   rdma::FidPtr<fid_pep> listener;
@@ -260,7 +260,7 @@ class BareReader {
       Must("fi_connect", fi_connect(bare_.endpoint.get(), bare_.info->dest_addr, nullptr, 0));
       (void)bare_.Await(FI_CONNECTED);
     } else {
-      bare_.OpenFabric(rdma::Provider::kShm, nullptr, nullptr, 0);
+      bare_.OpenFabric(rdma::Provider::kShmOfi, nullptr, nullptr, 0);
       bare_.OpenDomain(bare_.info.get());
       bare_.OpenEndpoint(bare_.info.get());
       if (fi_av_insert(bare_.addresses.get(), name, 1, &peer_, 0, nullptr) != 1)
@@ -440,8 +440,13 @@ void OneAndMany(benchmark::internal::Benchmark* benchmark) {
 BENCHMARK_CAPTURE(Read, tcp, "tcp", false)->Apply(OneAndMany);
 BENCHMARK_CAPTURE(Read, tcp_busy_poll, "tcp", true)->Apply(OneAndMany);
 BENCHMARK_CAPTURE(Read, shm, "shm", false)->Apply(OneAndMany);
+BENCHMARK_CAPTURE(Read, shm_ofi, "shm-ofi", false)->Apply(OneAndMany);
 BENCHMARK_CAPTURE(Miss, tcp, "tcp")->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(2);
 BENCHMARK_CAPTURE(Miss, shm, "shm")->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(2);
+BENCHMARK_CAPTURE(Miss, shm_ofi, "shm-ofi")
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond)
+    ->Iterations(2);
 
 }  // namespace
 

@@ -275,12 +275,13 @@ struct MemserverSyntax {
     app = tandem.add_subcommand("memserver", "Lend this machine's memory to heaps elsewhere");
     app->allow_extras();
     rdma::MemoryServerOptions& server = request.server;
-    app->add_option("--fabric", server.fabric, "How pages travel: tcp, shm, verbs or verbs-ofi")
+    app->add_option("--fabric", server.fabric,
+                    "How pages travel: tcp, shm, shm-ofi, verbs or verbs-ofi")
         ->default_str(server.fabric)
         ->type_name("NAME");
     app->add_option("--listen", server.listen,
-                    "HOST:PORT to listen on, port 0 for any; for shm a name, for verbs an "
-                    "address of an RDMA device")
+                    "HOST:PORT to listen on, port 0 for any; for shm and shm-ofi a name, for verbs "
+                    "an address of an RDMA device")
         ->default_str(server.listen)
         ->type_name("ADDRESS");
     app->add_option("--capacity", capacity, "Memory to lend in all")

@@ -4,7 +4,7 @@
 #include <utility>
 #include <variant>
 
-#include "rdma/remote/libfabric_fabric.h"
+#include "rdma/remote/remote_fabric.h"
 #include "tools/command_line.h"
 #include "tools/exit_code.h"
 #include "tools/fabrics_command.h"

@@ -336,9 +336,9 @@ StatusOr<std::string> SharedMemoryControlAddress(const std::string& name) {
         return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
       });
   if (!valid) {
-    return Status::InvalidArgument(
-        fmt::format("'{}' is no name for fabric shm: valid are letters, digits, '-', '_' and '.'",
-                    Printable(name)));
+    return Status::InvalidArgument(fmt::format(
+        "'{}' is no name for a memory server: valid are letters, digits, '-', '_' and '.'",
+        Printable(name)));
   }
   const std::string folder = fmt::format("/tmp/tandem-{}", getuid());
   (void)mkdir(folder.c_str(), 0700);

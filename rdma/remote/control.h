@@ -15,7 +15,7 @@
 
 namespace tandem::rdma {
 
-inline constexpr uint32_t kControlVersion = 2;
+inline constexpr uint32_t kControlVersion = 3;
 
 struct ClientId {
   uint64_t epoch = 0;
@@ -119,7 +119,7 @@ class ControlClient {
   virtual Status Leave(ClientId id) = 0;
 };
 
-// Where heaps and a memory server of this user meet to agree on fabric shm: the address for
+// Where heaps and a memory server of this user meet to agree on a local fabric: the address for
 // ControlClient, in a folder that nobody else may enter, which this creates.
 StatusOr<std::string> SharedMemoryControlAddress(const std::string& name);
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "rdma/remote/libfabric_road.h"
+#include "rdma/remote/mapped/mapped_road.h"
 #include "rdma/remote/verbs/verbs_road.h"
 
 namespace tandem::rdma {
@@ -17,9 +18,14 @@ constexpr size_t kHugePageSize = 2 << 20;
 
 StatusOr<std::unique_ptr<DataRoad>> DataRoad::Open(Provider provider, const std::string& host,
                                                    Admit admit, Log log) {
-  return provider == Provider::kVerbs
-             ? VerbsRoad::Open(host, std::move(admit), std::move(log))
-             : OpenLibfabricRoad(provider, host, std::move(admit), std::move(log));
+  switch (provider) {
+    case Provider::kShm:
+      return std::unique_ptr<DataRoad>(std::make_unique<MappedRoad>());
+    case Provider::kVerbs:
+      return VerbsRoad::Open(host, std::move(admit), std::move(log));
+    default:
+      return OpenLibfabricRoad(provider, host, std::move(admit), std::move(log));
+  }
 }
 
 StatusOr<base::OsMemory> ReserveLentMemory(uint64_t bytes) {

@@ -3,7 +3,7 @@
 // A session holds what one client may reach: a domain of its own, so that no client's keys mean
 // anything on another's connections, the memory lent to it, and an endpoint for each of its
 // channels. A channel that connects again has its former endpoint closed first: nothing that it
-// sent there takes effect any more (see libfabric_channel.h, which relies on it).
+// sent there takes effect any more (see remote_channel.h, which relies on it).
 //
 // Providers in software move bytes only while somebody calls them, so Serve must be called all
 // the time. One thread calls everything here, but for Wake.
@@ -45,14 +45,15 @@ class DataRoad {
                                                   Admit admit, Log log);
   virtual ~DataRoad() = default;
 
-  // What clients connect to besides the host; empty if OpenRoad says it.
-  virtual std::string service() const = 0;
+  // What a client needs to know besides the host: a port, or where its memory is; empty if OpenRoad
+  // says it.
+  virtual std::string ServiceFor(const DataSession& session) const = 0;
 
   virtual StatusOr<std::unique_ptr<DataSession>> OpenSession() = 0;
   virtual void CloseSession(std::unique_ptr<DataSession> session) = 0;
 
-  // For providers without connections: the address of a fresh endpoint for the client's, whose own
-  // address is `peer`.
+  // For local providers: the address of a fresh endpoint for the client's, whose own address is
+  // `peer`; both empty if there are no endpoints.
   virtual StatusOr<std::string> OpenRoad(DataSession& session, const RoadNumber& road,
                                          const std::string& peer) = 0;
 

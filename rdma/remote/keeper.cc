@@ -74,6 +74,9 @@ void Keeper::ThreadMain() {
       const std::lock_guard lock(mutex_);
       for (Wire* wire : wires_) busy |= Mend(*wire);
     }
+    for (RemoteServer* server : servers_) {
+      if (const char* const trouble = server->transport().Watch()) server->SetTrouble(trouble);
+    }
     RenewLeases();
     base::FutexWait(wakeups_, seen, busy ? kMendNs : kIdleNs);
   }

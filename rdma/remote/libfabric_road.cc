@@ -123,7 +123,7 @@ class MessageRoad final : public LibfabricRoad {
     return Status::Ok();
   }
 
-  std::string service() const override { return fmt::format("{}", port_); }
+  std::string ServiceFor(const DataSession&) const override { return fmt::format("{}", port_); }
 
   StatusOr<std::string> OpenRoad(DataSession&, const RoadNumber&, const std::string&) override {
     return Status::InvalidArgument("this fabric's channels connect by themselves");
@@ -294,7 +294,7 @@ class SharedMemoryRoad final : public LibfabricRoad {
     return Status::Ok();
   }
 
-  std::string service() const override { return {}; }
+  std::string ServiceFor(const DataSession&) const override { return {}; }
 
   StatusOr<std::string> OpenRoad(DataSession& opened, const RoadNumber& road,
                                  const std::string& peer) override {
@@ -378,7 +378,7 @@ class SharedMemoryRoad final : public LibfabricRoad {
 
 StatusOr<std::unique_ptr<DataRoad>> OpenLibfabricRoad(Provider provider, const std::string& host,
                                                       DataRoad::Admit admit, DataRoad::Log log) {
-  if (!HasConnections(provider)) {
+  if (IsLocal(provider)) {
     auto road = std::make_unique<SharedMemoryRoad>();
     if (Status s = road->Listen(provider); !s.ok()) return s;
     return std::unique_ptr<DataRoad>(std::move(road));

@@ -11,7 +11,7 @@ namespace tandem::rdma {
 StatusOr<std::unique_ptr<Transport>> LibfabricTransport::Open(TransportOptions options) {
   std::unique_ptr<LibfabricTransport> made(new LibfabricTransport(std::move(options)));
   const TransportOptions& o = made->options_;
-  const bool connects = HasConnections(o.provider);
+  const bool connects = !IsLocal(o.provider);
   auto info = GetInfo(o.provider, connects ? o.host.c_str() : nullptr,
                       connects ? o.service.c_str() : nullptr, 0);
   if (!info.ok()) return info.status();
@@ -79,7 +79,7 @@ StatusOr<std::unique_ptr<Connection>> LibfabricConnection::Start(LibfabricTransp
   if (int r = fi_ep_bind(endpoint, &queue->fid, FI_TRANSMIT | FI_RECV); r != 0) {
     return OfiError("binding a completion queue", r);
   }
-  if (!HasConnections(transport.options().provider)) {
+  if (IsLocal(transport.options().provider)) {
     fi_av_attr attributes{};
     attributes.type = FI_AV_TABLE;
     fid_av* addresses = nullptr;

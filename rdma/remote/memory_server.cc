@@ -70,12 +70,13 @@ Status MemoryServer::Open() {
     return Status::InvalidArgument(
         fmt::format("unknown fabric '{}'; valid are {}", Printable(o.fabric), kProviderList));
   }
-  if (!HasConnections(*provider)) {
+  if (IsLocal(*provider)) {
     StatusOr<std::string> socket = SharedMemoryControlAddress(o.listen);
     if (!socket.ok()) return socket.status();
     address = *socket;
     socket_path_ = address.substr(std::strlen("unix:"));
-    if (const size_t removed = RemoveStaleSharedMemory(); removed > 0) {
+    const size_t removed = *provider == Provider::kShmOfi ? RemoveStaleSharedMemory() : 0;
+    if (removed > 0) {
       o.log(fmt::format("removed {} files of processes that were killed from {}", removed,
                         kSharedMemoryFolder));
     }
@@ -111,7 +112,7 @@ Status MemoryServer::Open() {
   auto control = ControlServer::Start(address, o.credentials, *this);
   if (!control.ok()) return control.status();
   control_ = std::move(*control);
-  if (!HasConnections(*provider)) {
+  if (IsLocal(*provider)) {
     url_ = fmt::format("{}://{}", o.fabric, o.listen);
   } else {
     url_ = fmt::format("{}://{}:{}", o.fabric, o.listen.substr(0, o.listen.rfind(':')),
@@ -282,10 +283,11 @@ StatusOr<Joined> MemoryServer::Join(const std::string& fabric, const std::string
       return;
     }
     const uint64_t id = RandomNumber();
+    joined =
+        Joined{{epoch_, id}, options_.lease_ms, options_.slab_bytes, road_->ServiceFor(**session)};
     clients_[id] = {.name = Printable(name),
                     .expires_ns = base::NowNs() + options_.lease_ms * 1'000'000,
                     .session = std::move(*session)};
-    joined = Joined{{epoch_, id}, options_.lease_ms, options_.slab_bytes, road_->service()};
     ++totals_.joined;
     options_.log(fmt::format("client {} has joined", clients_[id].name));
   });

@@ -31,7 +31,7 @@ class DataSession;
 
 struct MemoryServerOptions {
   std::string fabric = "tcp";          // a provider's name: provider.h
-  std::string listen = "127.0.0.1:0";  // HOST:PORT; for shm a name without slashes
+  std::string listen = "127.0.0.1:0";  // HOST:PORT; for shm and shm-ofi a name
   uint64_t capacity_bytes = uint64_t{1} << 30;
   uint64_t slab_bytes = uint64_t{64} << 20;
   uint64_t client_bytes = 0;  // at most this for one client; 0: all of the capacity

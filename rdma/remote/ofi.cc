@@ -44,6 +44,17 @@ Status LoadLibfabric() {
   return g_load_error.empty() ? Status::Ok() : Status::Unavailable(g_load_error);
 }
 
+const char* NameInLibfabric(Provider provider) {
+  switch (provider) {
+    case Provider::kShmOfi:
+      return "shm";
+    case Provider::kVerbsOfi:
+      return "verbs";
+    default:
+      return NameOf(provider);
+  }
+}
+
 }  // namespace
 
 const OfiLibrary& Ofi() { return g_ofi; }
@@ -55,7 +66,7 @@ void PrepareLibfabric() {
   // Its userfaultfd monitor would register ranges of its own, its other one patches libc.
   setenv("FI_MR_CACHE_MONITOR", "disabled", 1);
   // Else the far side copies into this process' memory by itself, also after a cancellation: see
-  // libfabric_channel.h. For single pages it is slower as well.
+  // remote_channel.h. For single pages it is slower as well.
   setenv("FI_SHM_DISABLE_CMA", "1", 1);
   // Others take a third of a second to find out that their hardware is not there.
   setenv("FI_PROVIDER", "tcp,shm,verbs", 0);
@@ -64,10 +75,10 @@ void PrepareLibfabric() {
 StatusOr<InfoPtr> GetInfo(Provider provider, const char* node, const char* service,
                           uint64_t flags) {
   if (Status s = LoadLibfabric(); !s.ok()) return s;
-  const char* const name = provider == Provider::kVerbsOfi ? "verbs" : NameOf(provider);
+  const char* const name = NameInLibfabric(provider);
   const InfoPtr hints(Ofi().dupinfo(nullptr));
   hints->caps = FI_MSG | FI_RMA;
-  hints->ep_attr->type = HasConnections(provider) ? FI_EP_MSG : FI_EP_RDM;
+  hints->ep_attr->type = IsLocal(provider) ? FI_EP_RDM : FI_EP_MSG;
   hints->domain_attr->mr_mode = FI_MR_LOCAL | FI_MR_ALLOCATED | FI_MR_PROV_KEY | FI_MR_VIRT_ADDR;
   hints->domain_attr->threading = FI_THREAD_SAFE;
   // Bytes must not move in threads that we do not know of.

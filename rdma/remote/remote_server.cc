@@ -36,7 +36,7 @@ StatusOr<std::unique_ptr<RemoteServer>> RemoteServer::Join(std::string_view url,
       ProviderNamed(url.substr(0, std::min(scheme_end, url.size())));
   std::string address(scheme_end == url.npos ? "" : url.substr(scheme_end + 3));
   TransportOptions transport{.depth = depth, .source = source};
-  if (provider == Provider::kShm) {
+  if (provider.has_value() && IsLocal(*provider)) {
     StatusOr<std::string> socket = SharedMemoryControlAddress(address);
     if (!socket.ok()) return socket.status();
     address = *socket;
@@ -78,8 +78,9 @@ StatusOr<Extent> RemoteServer::Borrow(uint64_t bytes) {
   if (lost() || open_.bytes - open_used_ < bytes) {
     if (Refuses(bytes)) return refusal_;
     auto lent = control_->Lend(joined_.id, bytes);
-    if (!lent.ok()) {
-      refusal_ = Note(lent.status());
+    const Status status = lent.ok() ? transport_->Attach(*lent) : Note(lent.status());
+    if (!status.ok()) {
+      refusal_ = status;
       refused_bytes_ = bytes;
       ask_again_ns_ = base::NowNs() + kAskAgainNs;
       silent_.store(refusal_.code() == StatusCode::kUnavailable, std::memory_order_relaxed);

@@ -20,7 +20,7 @@ namespace tandem::rdma {
 struct TransportOptions {
   Provider provider = Provider::kTcp;
   std::string host = {};     // of the server, if it has connections
-  std::string service = {};  // its port for pages, if it has one
+  std::string service = {};  // what it told of itself: DataRoad::ServiceFor
   uint64_t depth = 128;      // transfers that one connection carries at most
   std::string source = {};   // this machine's address to go from; empty: the system chooses
   ConnectNote note = {};     // what connections show; channel and generation are filled in
@@ -35,10 +35,17 @@ class Transport {
   // Makes a buffer known, of which connections may carry parts. One thread at a time.
   virtual Status Register(void* start, size_t bytes) = 0;
 
+  // Makes borrowed memory reachable, and may change where it begins. One thread at a time.
+  virtual Status Attach([[maybe_unused]] LentMemory& lent) { return Status::Ok(); }
+
+  // Looks after the server's end where connections cannot; the keeper calls it twice a second. Why
+  // they break from now on: a constant; null if they do not, as far as is known.
+  virtual const char* Watch() { return nullptr; }
+
   // Asks the server where to go; what it is told is where this side's endpoint is.
   using Ask = std::function<StatusOr<std::string>(const std::string& endpoint)>;
 
-  // Begins a connection. `ask` is for providers without connections.
+  // Begins a connection. `ask` is for local providers.
   virtual StatusOr<std::unique_ptr<Connection>> Connect(RoadNumber road, const Ask& ask) = 0;
 
   const BufferTable& buffers() const { return buffers_; }

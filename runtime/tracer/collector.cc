@@ -30,8 +30,8 @@ StatusOr<std::unique_ptr<Collector>> Collector::Create(CollectorOptions options,
   std::unique_ptr<Collector> collector(new Collector(std::move(options), space, pool, roots,
                                                      finalizers, registry, std::move(*stamps)));
   for (unsigned i = 0; i < collector->options_.tracers; ++i) {
-    auto surroundings = std::make_unique<HeapSurroundings>(space, pool, collector->handshakes_,
-                                                           collector->stamps_, i == 0);
+    auto surroundings = std::make_unique<HeapSurroundings>(
+        space, pool, collector->grey_, collector->handshakes_, collector->stamps_, i == 0);
     auto order = MakeOrder(collector->options_.order, *surroundings, collector->order_metrics_);
     if (!order.ok()) return order.status();
     auto port = space.pager.OpenPort();
@@ -314,6 +314,7 @@ void Collector::Trace(bool stepping) {
   const uint64_t marked_before = sum(&Tracer::objects_marked);
   const uint64_t references_before = sum(&Tracer::references_found);
   if (stepping) {
+    grey_.Begin(1);
     std::unique_lock lock(mutex_);
     for (bool more = true; more;) {
       stepping_ = true;

@@ -3,11 +3,13 @@
 // Mutators put what their barriers logged here, a batch at a time; tracers put what they can
 // spare for idle ones. A reference that is not in the pool is in the hands of a tracer that
 // counts as busy, in a mutator's own log, or traced; so once all tracers are idle and the pool is
-// empty, only the logs can hold more (the collector asks for them in a handshake: collector.h).
-// Any thread; one short lock.
+// empty, only the logs can hold more (the collector asks for them in a handshake: collector.h). A
+// tracer that takes nothing from the pool rests instead: for a moment at a time it counts as idle,
+// and the session ends if all others are so just then. Any thread; one short lock.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -37,7 +39,7 @@ class GreyPool {
   // Starts a session of `tracers` tracers, all busy.
   void Begin(unsigned tracers) {
     std::lock_guard lock(mutex_);
-    tracers_ = tracers;
+    tracers_.store(tracers, std::memory_order_relaxed);
     idle_.store(0, std::memory_order_relaxed);
     ended_ = false;
   }
@@ -48,16 +50,24 @@ class GreyPool {
     std::unique_lock lock(mutex_);
     const unsigned idle = idle_.load(std::memory_order_relaxed) + 1;  // written under the lock
     idle_.store(idle, std::memory_order_relaxed);
-    if (idle == tracers_ && batches_.empty()) {
-      ended_ = true;
-      work_.notify_all();
-    }
+    EndIfAllAreIdle();
     work_.wait(lock, [&] { return ended_ || !batches_.empty(); });
     if (batches_.empty()) return {};
     idle_.store(idle_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
     GreyBatch batch = std::move(batches_.back());
     batches_.pop_back();
     return batch;
+  }
+
+  // Called instead by a tracer that takes nothing from the pool and has nothing left: waits a
+  // moment, and says whether the session has ended.
+  bool Rest() {
+    std::unique_lock lock(mutex_);
+    ++resting_;
+    EndIfAllAreIdle();
+    end_.wait_for(lock, std::chrono::microseconds(50), [&] { return ended_; });
+    --resting_;
+    return ended_;
   }
 
   // As Get, for a lone tracer: never waits.
@@ -69,15 +79,29 @@ class GreyPool {
     return batch;
   }
 
+  // Of the session; does not change while it lasts.
+  unsigned tracers() const { return tracers_.load(std::memory_order_relaxed); }
+
   // A hint for busy tracers: somebody would take work.
   bool SomebodyIsIdle() const { return idle_.load(std::memory_order_relaxed) != 0; }
 
  private:
+  // Under mutex_.
+  void EndIfAllAreIdle() {
+    const unsigned idle = idle_.load(std::memory_order_relaxed) + resting_;
+    if (idle < tracers() || !batches_.empty()) return;
+    ended_ = true;
+    work_.notify_all();
+    end_.notify_all();
+  }
+
   mutable std::mutex mutex_;
   std::condition_variable work_;
+  std::condition_variable end_;
   std::vector<GreyBatch> batches_;
-  unsigned tracers_ = 0;
+  std::atomic<unsigned> tracers_{0};
   std::atomic<unsigned> idle_{0};
+  unsigned resting_ = 0;
   bool ended_ = false;
 };
 

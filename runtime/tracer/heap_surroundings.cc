@@ -1,5 +1,6 @@
 #include "runtime/tracer/heap_surroundings.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace tandem::tracer {
@@ -14,6 +15,15 @@ size_t HeapSurroundings::TakeAccesses(std::span<uintptr_t> out) {
     if (object != 0) out[kept++] = object + internal::kHeaderBytes;
   }
   return kept;
+}
+
+void HeapSurroundings::PassOn(std::span<const uintptr_t> references) {
+  constexpr size_t kAtOnce = 256;  // so that several tracers get some
+  for (; !references.empty();
+       references = references.subspan(std::min(kAtOnce, references.size()))) {
+    const auto batch = references.first(std::min(kAtOnce, references.size()));
+    grey_.Add({batch.begin(), batch.end()});
+  }
 }
 
 size_t HeapSurroundings::Fetch(std::span<const swap::PageIndex> pages, swap::Purpose purpose) {

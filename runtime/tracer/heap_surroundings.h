@@ -6,6 +6,7 @@
 
 #include "runtime/heap/block_pool.h"
 #include "runtime/heap/space.h"
+#include "runtime/tracer/grey_pool.h"
 #include "runtime/tracer/handshakes.h"
 #include "runtime/tracer/look_ahead.h"
 #include "runtime/tracer/surroundings.h"
@@ -14,9 +15,14 @@ namespace tandem::tracer {
 
 class HeapSurroundings final : public Surroundings {
  public:
-  HeapSurroundings(heap::Space& space, heap::BlockPool& pool, Handshakes& mutators,
+  HeapSurroundings(heap::Space& space, heap::BlockPool& pool, GreyPool& grey, Handshakes& mutators,
                    PageStamps& stamps, bool follows)
-      : space_(space), pool_(pool), mutators_(mutators), stamps_(stamps), follows_(follows) {}
+      : space_(space),
+        pool_(pool),
+        grey_(grey),
+        mutators_(mutators),
+        stamps_(stamps),
+        follows_(follows) {}
 
   uintptr_t base() const override { return space_.blocks.base(); }
   size_t pages() const override { return space_.pager.table().pages(); }
@@ -46,6 +52,9 @@ class HeapSurroundings final : public Surroundings {
 
   size_t TakeAccesses(std::span<uintptr_t> out) override;
 
+  bool OthersTrace() override { return follows_ && grey_.tracers() > 1; }
+  void PassOn(std::span<const uintptr_t> references) override;
+
   bool Shade(uintptr_t reference) override {
     const uintptr_t object = heap::HeaderOf(reference);
     if (!space_.tables.Mark(object)) return false;
@@ -65,6 +74,7 @@ class HeapSurroundings final : public Surroundings {
  private:
   heap::Space& space_;
   heap::BlockPool& pool_;
+  GreyPool& grey_;
   Handshakes& mutators_;
   PageStamps& stamps_;
   const bool follows_;

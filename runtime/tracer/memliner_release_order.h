@@ -1,15 +1,16 @@
 // MemlinerReleaseOrder: what MemLiner's authors released, which is not what their paper describes.
 //
-// After uclasystem/MemLiner (OpenJDK 12, G1): mutators tell of the references that they *store*,
-// the newest 64 each time; the tracer that hears of them works depth first from there, wherever
-// that leads, until its budget is used up, and passes on what is left. All other references are
-// worked off depth first too; one whose object is far is put aside once, and traced when nothing
-// else is left.
+// After uclasystem/MemLiner (OpenJDK 12, G1): mutators tell of the references that they *store*
+// (where they were too many, only the newest 64 count); a tracer of its own does nothing but work
+// depth first from there, wherever that leads, until its budget is used up, and passes on what is
+// left. The others work depth first too; a reference whose object is far is put aside once, and
+// traced when nothing else is left. A lone tracer does both.
 //
-// Different here: the release has threads of their own for stored references, which do nothing
-// else and are forgotten when it decides that marking has ended; here the first tracer does that
-// work, and the rest as well. It bounds its budget also in words, and reads the object's header
-// before it puts the reference aside, so that the page is fetched all the same: not copied.
+// Different here: the release adds one or two such threads to the collector's; here the first of
+// the heap's tracers is one, so that all orders have equally many. It forgets what they have left
+// when it decides that marking has ended; here they count (GreyPool::Rest). It bounds the budget
+// also in words, and reads the object's header before it puts the reference aside, so that the page
+// is fetched all the same: not copied.
 //
 // Ends: each reference is put aside once at most, and exploring one that is marked does nothing.
 #pragma once
@@ -44,6 +45,11 @@ class MemlinerReleaseOrder final : public Order {
   size_t Pop(std::span<Grey> out) override {
     if (near_.empty()) TakeStores();
     if (!near_.empty()) return PopNear(out);
+    if (only_listens()) {
+      surroundings_.PassOn(stack_);
+      stack_.clear();
+      return 0;
+    }
     size_t n = 0;
     for (size_t looked = 0; looked < kLookAtOnce && n < out.size() && !stack_.empty(); ++looked) {
       const uintptr_t reference = stack_.back();
@@ -63,6 +69,7 @@ class MemlinerReleaseOrder final : public Order {
   }
 
   size_t size() const override { return near_.size() + stack_.size() + aside_.size(); }
+  bool only_listens() const override { return surroundings_.OthersTrace(); }
   AccessLog access_log() const override { return AccessLog::kStores; }
 
  private:
@@ -74,7 +81,8 @@ class MemlinerReleaseOrder final : public Order {
   void TakeStores() {
     std::array<uintptr_t, AccessRing::kCapacity> stored;
     const size_t n = surroundings_.TakeAccesses(stored);
-    for (size_t i = n > kNewest ? n - kNewest : 0; i < n; ++i) {
+    const bool too_many = n == stored.size();
+    for (size_t i = too_many ? n - kNewest : 0; i < n; ++i) {
       if (!surroundings_.IsMarked(stored[i])) near_.push_back(stored[i]);
     }
     budget_ = options_.budget;

@@ -75,6 +75,10 @@ class Order {
 
   virtual size_t size() const = 0;
 
+  // Works off only what mutators tell of, and passes on all else (Surroundings::PassOn): its tracer
+  // takes nothing from the others.
+  virtual bool only_listens() const { return false; }
+
   virtual AccessLog access_log() const { return AccessLog::kNone; }
   // Of a mutator's accesses, so many of the newest are kept: 1 to AccessRing::kCapacity.
   virtual size_t ring_entries() const { return AccessRing::kCapacity; }

@@ -55,6 +55,13 @@ class Surroundings {
   // Which accesses are seen is for the order to say: AccessLog. Never the same tracer's own.
   virtual size_t TakeAccesses(std::span<uintptr_t> out) = 0;
 
+  // --- to share the work ---
+
+  // Whether there are tracers that hear of no accesses, while this one does.
+  virtual bool OthersTrace() { return false; }
+  // Has them trace these.
+  virtual void PassOn([[maybe_unused]] std::span<const uintptr_t> references) {}
+
   // --- to be done ---
 
   // Marks the object; true if this call did, and it has references to be traced.

@@ -14,6 +14,10 @@ constexpr size_t kReadAhead = 32;  // pages of a large object
 void Tracer::Run() {
   while (true) {
     Drain(SIZE_MAX);
+    if (order_->only_listens()) {
+      if (pool_.Rest()) return;
+      continue;
+    }
     GreyBatch batch = pool_.Get();
     if (batch.empty()) return;
     order_->Push(batch, 0);

@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "rdma/remote/control.grpc.pb.h"
-#include "rdma/remote/libfabric_fabric.h"
 #include "rdma/remote/memory_server.h"
+#include "rdma/remote/remote_fabric.h"
 
 namespace tandem::rdma {
 namespace {

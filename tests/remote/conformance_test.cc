@@ -30,7 +30,11 @@ std::string UrlOf(const std::string& name) {
     static const ServerProcess server = ServerProcess::Of("verbs-ofi");
     return server.url();
   }
-  static const ServerProcess server = ServerProcess::Shm();
+  if (name == "shm-ofi") {
+    static const ServerProcess server = ServerProcess::Of("shm-ofi", "conformance-ofi");
+    return server.url();
+  }
+  static const ServerProcess server = ServerProcess::Of("shm", "conformance");
   return server.url();
 }
 
@@ -39,6 +43,7 @@ namespace {
 INSTANTIATE_TEST_SUITE_P(Tcp, FabricConformance,
                          testing::Values("tcp", "two servers", "sealed tcp", "sealed two servers"));
 INSTANTIATE_TEST_SUITE_P(Shm, FabricConformance, testing::Values("shm", "sealed shm"));
+INSTANTIATE_TEST_SUITE_P(OfiShm, FabricConformance, testing::Values("shm-ofi", "sealed shm-ofi"));
 INSTANTIATE_TEST_SUITE_P(Verbs, FabricConformance,
                          testing::ValuesIn(OnDevice({"verbs", "two verbs servers",
                                                      "sealed verbs"})));

@@ -32,8 +32,8 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-// The parameter is the fabric: tcp, shm, or one of verbs, where a device serves for a server that
-// is stopped, so that only killing it makes it fail.
+// The parameter is the fabric: tcp, shm-ofi, or one of shm and verbs, where mapped memory or a
+// device serves for a server that is stopped, so that only killing it makes it fail.
 class Failures : public ::testing::TestWithParam<const char*> {
  protected:
   static std::unique_ptr<ServerProcess> StartServer(const std::string& listen,
@@ -44,7 +44,8 @@ class Failures : public ::testing::TestWithParam<const char*> {
     return std::make_unique<ServerProcess>(arguments);
   }
   static bool IsDevice() { return std::string_view(GetParam()).starts_with("verbs"); }
-  // `name` tells servers of shm apart.
+  static bool ServesWhenStopped() { return IsDevice() || std::string_view(GetParam()) == "shm"; }
+  // `name` tells servers of one machine apart.
   static std::string AnyAddress(const char* name = "failures") {
     return rdma::AnyAddress(GetParam(), name);
   }
@@ -102,6 +103,7 @@ TEST_P(Failures, OfTwoServersTheOneThatDiesIsNamedAndTheOtherGoesOnServing) {
   rig.MakeRoom();
   const std::string url = second->url();
   second->Kill(SIGKILL);
+  AwaitLoss(rig.fabric(), 1);
   for (PageIndex i = 0; i < 3; ++i) {
     EXPECT_FALSE(Try([&] { (void)rig.Words(kOnSecond + i)[0]; }));
     EXPECT_THAT(t_reason, StartsWith("page " + std::to_string(kOnSecond + i) + " (0x"));
@@ -149,7 +151,7 @@ TEST_P(Failures, AServerThatPausesOnlyDelays) {
 }
 
 TEST_P(Failures, AServerThatIsStoppedEndsInTheLostPageHandler) {
-  if (IsDevice()) GTEST_SKIP() << "its device goes on serving";
+  if (ServesWhenStopped()) GTEST_SKIP() << "its device or memory goes on serving";
   PagerRig rig(Rig());
   rig.FillRange(0, 200, 1);
   rig.Evict(0, 2);
@@ -195,6 +197,7 @@ TEST_P(Failures, AServerThatIsKilledEndsInTheLostPageHandler) {
   const PageIndex local = 100;
   rig.pager().Pin(local, 1, rig.port());
   server_->Kill(SIGKILL);
+  AwaitLoss(rig.fabric());
   EXPECT_FALSE(Try([&] { (void)rig.Words(0)[0]; }));
   EXPECT_THAT(t_reason, HasSubstr("is lost"));
   bool right = false;
@@ -213,6 +216,7 @@ TEST_P(Failures, AServerThatComesBackEmptyIsNeverReadAsZeroes) {
   rig.Evict(0, 2);
   rig.MakeRoom();
   server_->Kill(SIGKILL);
+  AwaitLoss(rig.fabric());
   server_ = StartServer(address);
   ASSERT_FALSE(server_->ready().empty());
   // Lost for good, and known to be so before all time-outs have passed.
@@ -265,7 +269,7 @@ TEST_P(Failures, LocalPagesLiveOnWhileTheServerIsStoppedKilledAndStartedAgain) {
   EXPECT_TRUE(OpenOrDie(Url())->LendSlab(kPage).ok());
 }
 
-INSTANTIATE_TEST_SUITE_P(Fabrics, Failures, ::testing::Values("tcp", "shm"));
+INSTANTIATE_TEST_SUITE_P(Fabrics, Failures, ::testing::Values("tcp", "shm", "shm-ofi"));
 INSTANTIATE_TEST_SUITE_P(Device, Failures, ::testing::ValuesIn(OnDevice({"verbs", "verbs-ofi"})));
 
 }  // namespace

@@ -1,5 +1,6 @@
 // What every fabric does when its far side fails, with memory servers that are stopped, killed and
-// started again, or cut off. A device goes on serving for a server that is stopped.
+// started again, or cut off. A device goes on serving for a server that is stopped, and so
+// does mapped memory (shm).
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -22,7 +23,10 @@ class ServerFarSide final : public FarSide {
   std::string Url() const override { return prefix_ + server_->url(); }
   void Silence() override { server_->Stop(); }
   void Speak() override { server_->Signal(SIGCONT); }
-  void Die(Fabric&) override { server_->Kill(SIGKILL); }
+  void Die(Fabric& fabric) override {
+    server_->Kill(SIGKILL);
+    AwaitLoss(fabric);
+  }
   void ComeBack() override {
     const std::string address = server_->address();
     server_.emplace(ServerProcess::At(fabric_, address));
@@ -65,7 +69,7 @@ std::unique_ptr<FarSide> MakeFarSide(const std::string& name) {
 namespace {
 
 INSTANTIATE_TEST_SUITE_P(Fabrics, FaultConformance,
-                         testing::Values("tcp", "shm", "cut off tcp", "sealed tcp"));
+                         testing::Values("tcp", "shm", "shm-ofi", "cut off tcp", "sealed tcp"));
 INSTANTIATE_TEST_SUITE_P(Device, FaultConformance,
                          testing::ValuesIn(OnDevice({"verbs", "verbs-ofi"})));
 

@@ -1,4 +1,5 @@
-// A client that makes up keys, or knows another's, gets nothing and harms nobody.
+// A client that makes up keys, or knows another's, gets nothing and harms nobody. (Fabric shm has
+// no keys: who may map one heap's memory may map the server's own.)
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -7,8 +8,8 @@
 #include <vector>
 
 #include "rdma/remote/connection.h"
-#include "rdma/remote/libfabric_fabric.h"
 #include "rdma/remote/ofi.h"
+#include "rdma/remote/remote_fabric.h"
 #include "rdma/remote/remote_server.h"
 #include "tests/rdma/fabric_conformance.h"
 #include "tests/remote/server_process.h"
@@ -31,7 +32,7 @@ class Thief {
   uint64_t slab_bytes() const { return server_->joined().slab_bytes; }
 
   // Whether one transfer is served before `given_up()`; refused, it may find no answer at all
-  // (shm). A refusal breaks a connection, so each has its own.
+  // (shm-ofi). A refusal breaks a connection, so each has its own.
   template <typename GivenUp>
   bool Served(Direction direction, const Extent& extent, GivenUp&& given_up) {
     auto connection = std::move(Connection::Start(*server_, {0, ++generation_}).value());
@@ -72,7 +73,7 @@ class ForeignKey : public ::testing::TestWithParam<const char*> {
     Fill(victim_.Page(0), kSecret);
     EXPECT_EQ(victim_.Carry(victim_.Write({slab_, 0}, 0, 1)), Outcome::kDone);
     uint32_t server = 0;
-    EXPECT_TRUE(static_cast<LibfabricFabric&>(*fabric_).Find({slab_, 0}, kPage, booty_, server));
+    EXPECT_TRUE(static_cast<RemoteFabric&>(*fabric_).Find({slab_, 0}, kPage, booty_, server));
   }
 
   // The victim goes on, and finds what it has written.
@@ -134,7 +135,7 @@ TEST_P(ForeignKey, LeadsAClientToItsOwnMemoryAtMost) {
   EXPECT_TRUE(VictimIsUnharmed());
 }
 
-INSTANTIATE_TEST_SUITE_P(Fabrics, ForeignKey, ::testing::Values("tcp", "shm"));
+INSTANTIATE_TEST_SUITE_P(Fabrics, ForeignKey, ::testing::Values("tcp", "shm-ofi"));
 INSTANTIATE_TEST_SUITE_P(Device, ForeignKey, ::testing::ValuesIn(OnDevice({"verbs", "verbs-ofi"})));
 
 }  // namespace

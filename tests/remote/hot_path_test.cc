@@ -57,9 +57,7 @@ class HotPath : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(HotPath, FromMissToPostedReadNothingOfOursAllocatesLocksOrCallsTheSystem) {
   const std::string fabric = GetParam();
-  const ServerProcess server = fabric == "verbs" ? ServerProcess::Of("verbs")
-                               : fabric == "shm" ? ServerProcess::Shm()
-                                                 : ServerProcess::Tcp();
+  const ServerProcess server = ServerProcess::Of(fabric, "hot-path");
   swap::PagerRig rig({.fabric = server.url()});
   rig.FillRange(0, 400, 1);
   rig.Evict(0, 300);
@@ -89,7 +87,7 @@ TEST_P(HotPath, FromMissToPostedReadNothingOfOursAllocatesLocksOrCallsTheSystem)
               sees_system_calls ? "" : "; this kernel does not show system calls");
 }
 
-INSTANTIATE_TEST_SUITE_P(Fabrics, HotPath, ::testing::Values("tcp", "shm"));
+INSTANTIATE_TEST_SUITE_P(Fabrics, HotPath, ::testing::Values("tcp", "shm", "shm-ofi"));
 INSTANTIATE_TEST_SUITE_P(Device, HotPath, ::testing::ValuesIn(OnDevice({"verbs"})));
 
 }  // namespace

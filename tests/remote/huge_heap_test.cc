@@ -133,11 +133,11 @@ class HugeHeap : public ::testing::TestWithParam<const char*> {
 
 TEST_P(HugeHeap, OpensAsAnyOther) {
   const std::string name = GetParam();
-  const bool here = name != "tcp" && name != "shm";
+  const bool here = name != "tcp" && !name.starts_with("shm");
   // Far smaller than the heap: memory is borrowed as the heap grows.
   std::vector<std::string> arguments = {"--listen", "127.0.0.1:0", "--capacity", "256MiB"};
-  if (name == "shm") {
-    arguments = {"--fabric",   "shm",   "--listen", "huge-" + std::to_string(getpid()),
+  if (name.starts_with("shm")) {
+    arguments = {"--fabric",   name,    "--listen", "huge-" + std::to_string(getpid()),
                  "--capacity", "256MiB"};
   }
   const auto server = here ? nullptr : std::make_unique<ServerProcess>(arguments);
@@ -154,7 +154,8 @@ TEST_P(HugeHeap, OpensAsAnyOther) {
   EXPECT_LE(huge.resident_bytes, usual.resident_bytes + (16 << 20));
 }
 
-INSTANTIATE_TEST_SUITE_P(Fabrics, HugeHeap, ::testing::Values("emulated", "sealed", "tcp", "shm"));
+INSTANTIATE_TEST_SUITE_P(Fabrics, HugeHeap,
+                         ::testing::Values("emulated", "sealed", "tcp", "shm", "shm-ofi"));
 
 }  // namespace
 }  // namespace tandem::rdma

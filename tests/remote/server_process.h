@@ -12,10 +12,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "rdma/remote/libfabric_fabric.h"
+#include "rdma/remote/remote_fabric.h"
+#include "runtime/base/backoff.h"
+#include "runtime/base/clock.h"
 
 namespace tandem::rdma {
 
@@ -31,11 +34,22 @@ inline std::vector<const char*> OnDevice(std::vector<const char*> fabrics) {
   return std::getenv("TANDEM_RDMA_ADDRESS") != nullptr ? fabrics : std::vector<const char*>();
 }
 
-// Where a server of that fabric may listen: any free port, or (shm) a name of this process' own.
+// Where a server of that fabric may listen: any free port, or a name of this process' own.
 inline std::string AnyAddress(const std::string& fabric, const std::string& name) {
-  if (fabric == "shm") return name + "-" + std::to_string(getpid());
+  if (fabric.starts_with("shm")) return name + "-" + std::to_string(getpid());
   if (fabric == "tcp") return "127.0.0.1:0";
   return std::string(std::getenv("TANDEM_RDMA_ADDRESS")) + ":0";
+}
+
+// Until the fabric has noticed that its server, which held the slab, was killed. Others notice at
+// the next transfer; what shm has mapped is served until it looks.
+inline void AwaitLoss(const Fabric& fabric, uint32_t slab = 0) {
+  if (std::string_view(fabric.ServerOf({slab, 0})).find("shm:") == std::string_view::npos) return;
+  const uint64_t start_ns = base::NowNs();
+  for (base::Backoff backoff; base::NowNs() - start_ns < 60'000'000'000; backoff.Pause()) {
+    if (fabric.Stats().lent_bytes == 0 || fabric.TroubleAt({slab, 0}) != nullptr) return;
+  }
+  ADD_FAILURE() << "nobody notices that the server was killed";
 }
 
 class ServerProcess {
@@ -68,11 +82,8 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
-  // A server on any free port of this machine, or (shm) under a name of this process' own.
+  // A server on any free port of this machine.
   static ServerProcess Tcp() { return ServerProcess({"--listen", "127.0.0.1:0"}); }
-  static ServerProcess Shm() {
-    return ServerProcess({"--fabric", "shm", "--listen", "test-" + std::to_string(getpid())});
-  }
 
   // A server of that fabric, where no other listens: `name` is of the test's choice. Small slabs:
   // pinning takes long on a machine that is translated. Long leases: so do tests on busy ones.

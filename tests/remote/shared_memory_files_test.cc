@@ -167,7 +167,7 @@ TEST(LockRescue, WaitsForWhoLivesAndNotForWhoIsDead) {
 }
 
 TEST(LockRescue, LibfabricWaitsSo) {
-  ASSERT_TRUE(GetInfo(Provider::kShm, nullptr, nullptr, 0).ok());
+  ASSERT_TRUE(GetInfo(Provider::kShmOfi, nullptr, nullptr, 0).ok());
   void* const libfabric = dlopen("libfabric.so.1", RTLD_NOW | RTLD_NOLOAD);
   ASSERT_NE(libfabric, nullptr);
   EXPECT_TRUE(RescueLocksOf(libfabric));

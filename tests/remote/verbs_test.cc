@@ -5,9 +5,9 @@
 #include <set>
 #include <string>
 
-#include "rdma/remote/libfabric_fabric.h"
 #include "rdma/remote/memory_server.h"
 #include "rdma/remote/offers.h"
+#include "rdma/remote/remote_fabric.h"
 #include "rdma/remote/verbs/devices.h"
 #include "rdma/remote/verbs/library.h"
 #include "tests/remote/server_process.h"
@@ -64,7 +64,7 @@ TEST(VerbsTest, GidsAreShownAsAddresses) {
 }
 
 TEST(VerbsTest, TheSourceAddressIsPartOfTheName) {
-  const auto options = LibfabricOptions::Parse("verbs://a:1,verbs://b:2,source=10.0.0.1,depth=8");
+  const auto options = RemoteOptions::Parse("verbs://a:1,verbs://b:2,source=10.0.0.1,depth=8");
   ASSERT_TRUE(options.ok());
   EXPECT_EQ(options.value().source, "10.0.0.1");
   EXPECT_EQ(options.value().Name(), "verbs://a:1,verbs://b:2,depth=8,source=10.0.0.1");
@@ -104,8 +104,8 @@ TEST(VerbsTest, OffersNameEveryFabric) {
     EXPECT_TRUE(IsOneLine(offer.text)) << offer.name;
     EXPECT_TRUE(offer.usable || !offer.name.starts_with("emulated:")) << offer.name;
   }
-  for (const char* name : {"emulated:rdma40", "tcp://HOST:PORT", "shm://NAME", "verbs://HOST:PORT",
-                           "verbs-ofi://HOST:PORT"}) {
+  for (const char* name : {"emulated:rdma40", "tcp://HOST:PORT", "shm://NAME", "shm-ofi://NAME",
+                           "verbs://HOST:PORT", "verbs-ofi://HOST:PORT"}) {
     EXPECT_THAT(names, Contains(name));
   }
 }

@@ -31,7 +31,7 @@
 #include <thread>
 #include <vector>
 
-#include "rdma/remote/libfabric_fabric.h"
+#include "rdma/remote/remote_fabric.h"
 #include "tandem/tandem.hpp"
 
 namespace {

@@ -66,7 +66,8 @@ class MemserverTest(unittest.TestCase):
 
     def test_word_count_has_the_same_answer_over_tcp_and_shm(self):
         for arguments in (["--listen", "127.0.0.1:0"],
-                          ["--fabric", "shm", "--listen", f"command-{os.getpid()}"]):
+                          ["--fabric", "shm", "--listen", f"command-{os.getpid()}"],
+                          ["--fabric", "shm-ofi", "--listen", f"command-{os.getpid()}"]):
             server, url = self.start(*arguments)
             result = self.word_count(url)
             self.assertEqual(result.returncode, 0, result.stderr)
@@ -155,7 +156,7 @@ class MemserverTest(unittest.TestCase):
         self.assertIn("sealed:" + url, result.stdout)
 
     def test_a_server_that_is_not_there_is_named(self):
-        for url in ("tcp://127.0.0.1:1", "shm://nobody-is-there"):
+        for url in ("tcp://127.0.0.1:1", "shm://nobody-is-there", "shm-ofi://nobody-is-there"):
             result = self.word_count(url)
             self.assertEqual(result.returncode, 1)
             self.assertIn("tandem memserver", result.stderr)
@@ -165,7 +166,8 @@ class MemserverTest(unittest.TestCase):
         result = self.tandem("fabrics")
         self.assertEqual(result.returncode, 0, result.stderr)
         for line in (r"^yes  emulated:rdma40 ", r"^yes  tcp://HOST:PORT ",
-                     r"^(yes|no )  shm://NAME ", r"^(yes|no )  verbs://HOST:PORT +\S"):
+                     r"^yes  shm://NAME ", r"^(yes|no )  shm-ofi://NAME ",
+                     r"^(yes|no )  verbs://HOST:PORT +\S"):
             self.assertRegex(result.stdout, re.compile(line, re.MULTILINE))
         self.assertEqual(self.tandem("fabrics", "all").returncode, 2)
 

@@ -74,5 +74,44 @@ TEST(GreyPool, EndsForAllTracersWhenAndOnlyWhenAllWorkIsDone) {
   }
 }
 
+// One that takes nothing adds to the pool now and then, while the others are idle or not.
+TEST(GreyPool, EndsForOneThatRestsAndNotBeforeWhatItAddsIsDone) {
+#ifdef TANDEM_SANITIZER
+  constexpr int kSessions = 20;
+#else
+  constexpr int kSessions = 100;
+#endif
+  for (unsigned workers : {1u, 3u}) {
+    GreyPool pool;
+    for (int session = 0; session < kSessions; ++session) {
+      std::atomic<uint64_t> added{0};
+      std::atomic<uint64_t> done{0};
+      pool.Begin(workers + 1);
+      EXPECT_EQ(pool.tracers(), workers + 1);
+      std::vector<std::thread> threads;
+      for (unsigned t = 0; t < workers; ++t) {
+        threads.emplace_back([&] {
+          for (GreyBatch batch = pool.Get(); !batch.empty(); batch = pool.Get()) {
+            done += batch.size();
+          }
+        });
+      }
+      threads.emplace_back([&] {
+        for (int round = 0;; ++round) {
+          if (round < 10) {
+            added += 2;
+            pool.Add({1, 2});
+          }
+          if (pool.Rest()) return;
+        }
+      });
+      for (auto& thread : threads) thread.join();
+      ASSERT_EQ(done, added);
+      ASSERT_GE(added, 2u);
+      ASSERT_TRUE(pool.Empty());
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tandem::tracer

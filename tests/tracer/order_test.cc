@@ -216,6 +216,37 @@ TEST_F(OrderTest, MemlinerReleaseGoesDeepFromStoredReferencesAsFarAsItsBudgetRea
   EXPECT_THAT(TraceAll(*order), ElementsAre(At(7), At(1), At(9)));
 }
 
+TEST_F(OrderTest, MemlinerReleaseKeepsTheNewestOfTooManyStores) {
+  auto order = Make("memliner-release");
+  for (swap::PageIndex page = 0; page < AccessRing::kCapacity; ++page) {
+    around_.accesses.push_back(At(page));
+  }
+  std::array<Grey, 128> out;
+  EXPECT_EQ(order->Pop(out), 64u);
+  EXPECT_EQ(out[0].reference(), At(AccessRing::kCapacity - 1));
+  for (swap::PageIndex page = 0; page < 100; ++page) around_.accesses.push_back(At(page));
+  EXPECT_EQ(order->Pop(out), 100u);
+}
+
+TEST_F(OrderTest, MemlinerReleaseOnlyListensWhereOthersTrace) {
+  auto order = Make("memliner-release,budget=2");
+  EXPECT_FALSE(order->only_listens());
+  around_.others_trace = true;
+  EXPECT_TRUE(order->only_listens());
+  around_.far = {5, 6};
+  around_.accesses = {At(5)};
+  Push(*order, {At(9)}, 0);
+  std::array<Grey, 4> out;
+  for (const uintptr_t expected : {At(5), At(6)}) {
+    ASSERT_EQ(order->Pop(out), 1u);
+    EXPECT_EQ(out[0].reference(), expected);
+    Push(*order, {expected + base::kPageSize}, out[0].tag());
+  }
+  EXPECT_EQ(order->Pop(out), 0u);
+  EXPECT_EQ(order->size(), 0u);
+  EXPECT_THAT(around_.passed_on, UnorderedElementsAre(At(7), At(9)));
+}
+
 // --- lineup ---
 
 TEST_F(OrderTest, LineupTracesWhatIsLocalAndNeverWaits) {

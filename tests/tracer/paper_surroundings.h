@@ -44,6 +44,10 @@ class PaperSurroundings : public Surroundings {
     for (; n < out.size() && !accesses.empty(); accesses.pop_front()) out[n++] = accesses.front();
     return n;
   }
+  bool OthersTrace() override { return others_trace; }
+  void PassOn(std::span<const uintptr_t> references) override {
+    passed_on.insert(passed_on.end(), references.begin(), references.end());
+  }
   bool Shade(uintptr_t reference) override { return marked.insert(reference).second; }
   size_t Fetch(std::span<const swap::PageIndex> pages, swap::Purpose purpose) override {
     size_t n = 0;
@@ -66,6 +70,8 @@ class PaperSurroundings : public Surroundings {
   std::set<uintptr_t> marked;
   std::deque<uintptr_t> accesses;
   std::vector<std::pair<swap::PageIndex, swap::Purpose>> fetched;
+  std::vector<uintptr_t> passed_on;
+  bool others_trace = false;
   double free_share = 1;
   double turnover = 0;
   bool look_ahead_pays = true;

@@ -93,7 +93,7 @@ class Road final : public VerbsRoad {
     return Status::Ok();
   }
 
-  std::string service() const override { return fmt::format("{}", port_); }
+  std::string ServiceFor(const DataSession&) const override { return fmt::format("{}", port_); }
 
   StatusOr<std::unique_ptr<DataSession>> OpenSession() override {
     auto session = std::make_unique<Session>();

@@ -1,4 +1,4 @@
-// LibfabricChannel: a Channel over libfabric endpoints, one towards each memory server.
+// RemoteChannel: a Channel over connections, one towards each memory server.
 //
 // Posted transfers stand in their lane's list until they are reported. From there they go to the
 // wire, a smaller lane first: demand as soon as the provider takes it, all other lanes only while
@@ -13,10 +13,11 @@
 // that were on it go out again over the next one: reads and writes of pages can be repeated. That
 // nothing comes late rests on this:
 //   1. Only calls of ours on that connection's endpoint, queues and domain write into our memory:
-//      tcp receives and shm copies in the thread that polls; there is no progress thread (manual
-//      progress, no wait objects), and CMA is off, with which the far side would write by itself.
-//      A device that does (verbs) stops when closing the endpoint destroys its queue pair. The
-//      endpoint is closed before Cancel returns.
+//      tcp receives and shm-ofi copies in the thread that polls; there is no progress thread
+//      (manual progress, no wait objects), and CMA is off, with which the far side would write by
+//      itself. A device that does (verbs) stops when closing the endpoint destroys its queue pair.
+//      The endpoint is closed before Cancel returns. (Where memory is mapped, shm, this thread
+//      copies.)
 //   2. What was sent before and has not been served, in socket buffers for instance, must not
 //      change far memory later: a new write could be overtaken. Connections of a channel carry a
 //      generation. The server closes the former endpoint before it accepts a newer one, and refuses
@@ -44,12 +45,12 @@
 
 namespace tandem::rdma {
 
-class LibfabricFabric;
+class RemoteFabric;
 
-class LibfabricChannel final : public Channel {
+class RemoteChannel final : public Channel {
  public:
-  static StatusOr<std::unique_ptr<Channel>> Open(LibfabricFabric& fabric, uint32_t number);
-  ~LibfabricChannel() override;
+  static StatusOr<std::unique_ptr<Channel>> Open(RemoteFabric& fabric, uint32_t number);
+  ~RemoteChannel() override;
 
   size_t Post(std::span<const Transfer> transfers) override;
   size_t Poll(std::span<Completion> done) override;
@@ -87,7 +88,7 @@ class LibfabricChannel final : public Channel {
     uint32_t others_on_wire = 0;
   };
 
-  explicit LibfabricChannel(LibfabricFabric& fabric);
+  explicit RemoteChannel(RemoteFabric& fabric);
   void Append(uint8_t list, uint32_t index);
   void Remove(uint32_t index);
   void Release(uint32_t index);
@@ -103,7 +104,7 @@ class LibfabricChannel final : public Channel {
   void Disconnect(uint32_t road);
   void TellLoss(uint32_t road);
 
-  LibfabricFabric& fabric_;
+  RemoteFabric& fabric_;
   std::vector<Slot> slots_;
   std::deque<Road> roads_;  // one for each server; a wire has a fixed address
   std::array<List, kLaneCount + 1> lists_;

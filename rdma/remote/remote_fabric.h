@@ -1,8 +1,8 @@
-// LibfabricFabric: far memory on memory servers, reached through libfabric or verbs.
+// RemoteFabric: far memory on memory servers, reached through libfabric, verbs or a mapping.
 //
 // Named by the servers, between which slabs alternate: tcp://HOST:PORT[,tcp://...][,key=value...],
-// shm://NAME or verbs://HOST:PORT. Threads as in fabric.h. Call RegisterRemoteFabrics() once,
-// before other threads exist, to have Fabric::Open know these names.
+// shm://NAME, verbs://HOST:PORT and so on (provider.h). Threads as in fabric.h. Call
+// RegisterRemoteFabrics() once, before other threads exist, to have Fabric::Open know these names.
 #pragma once
 
 #include <atomic>
@@ -21,10 +21,10 @@
 
 namespace tandem::rdma {
 
-struct LibfabricOptions {
+struct RemoteOptions {
   static constexpr const char* kSyntax =
-      "tcp://HOST:PORT[,tcp://...][,key=value...], shm://NAME, verbs://HOST:PORT, "
-      "verbs-ofi://HOST:PORT";
+      "tcp://HOST:PORT[,tcp://...][,key=value...], shm://NAME, shm-ofi://NAME, "
+      "verbs://HOST:PORT, verbs-ofi://HOST:PORT";
 
   std::vector<std::string> servers;
   uint64_t depth = 128;       // transfers in flight per channel
@@ -32,11 +32,11 @@ struct LibfabricOptions {
   uint64_t timeout_ms = 500;  // of a transfer, before it is tried again
   std::string source = {};    // verbs: this machine's address to go from; empty: any
 
-  static StatusOr<LibfabricOptions> Parse(std::string_view url);
+  static StatusOr<RemoteOptions> Parse(std::string_view url);
   std::string Name() const;
 };
 
-class LibfabricFabric final : public Fabric {
+class RemoteFabric final : public Fabric {
  public:
   static StatusOr<std::unique_ptr<Fabric>> Open(std::string_view url);
 
@@ -54,7 +54,7 @@ class LibfabricFabric final : public Fabric {
   const char* TroubleAt(FarAddress far) const override;
 
   // For its channels.
-  const LibfabricOptions& options() const { return options_; }
+  const RemoteOptions& options() const { return options_; }
   const std::vector<std::unique_ptr<RemoteServer>>& servers() const { return servers_; }
   Keeper& keeper() { return *keeper_; }
   // Where this range lies, and at which server; false if there is no such slab or the range leaves
@@ -78,9 +78,9 @@ class LibfabricFabric final : public Fabric {
   };
   static constexpr uint32_t kMaxSlabs = 1 << 18;
 
-  explicit LibfabricFabric(LibfabricOptions options);
+  explicit RemoteFabric(RemoteOptions options);
 
-  const LibfabricOptions options_;
+  const RemoteOptions options_;
   std::vector<std::unique_ptr<RemoteServer>> servers_;
   std::unique_ptr<Keeper> keeper_;
   std::atomic<uint32_t> channels_opened_{0};

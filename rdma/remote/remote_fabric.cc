@@ -1,19 +1,19 @@
-#include "rdma/remote/libfabric_fabric.h"
+#include "rdma/remote/remote_fabric.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <iterator>
 
-#include "rdma/remote/libfabric_channel.h"
+#include "rdma/remote/remote_channel.h"
 #include "runtime/base/options.h"
 
 namespace tandem::rdma {
 
 namespace {
 
-using O = LibfabricOptions;
-constexpr base::OptionKey<LibfabricOptions> kKeys[] = {
+using O = RemoteOptions;
+constexpr base::OptionKey<RemoteOptions> kKeys[] = {
     {"depth", &O::depth, 1, 4096},
     {"batch", &O::batch, 1, 4096},
     {"timeout_ms", &O::timeout_ms, 1, 3.6e6},
@@ -21,8 +21,8 @@ constexpr base::OptionKey<LibfabricOptions> kKeys[] = {
 
 }  // namespace
 
-StatusOr<LibfabricOptions> LibfabricOptions::Parse(std::string_view url) {
-  LibfabricOptions options;
+StatusOr<RemoteOptions> RemoteOptions::Parse(std::string_view url) {
+  RemoteOptions options;
   for (;;) {
     const size_t comma = url.find(',');
     const std::string_view item = url.substr(0, comma);
@@ -58,8 +58,8 @@ StatusOr<LibfabricOptions> LibfabricOptions::Parse(std::string_view url) {
   return options;
 }
 
-std::string LibfabricOptions::Name() const {
-  const LibfabricOptions usual;
+std::string RemoteOptions::Name() const {
+  const RemoteOptions usual;
   std::string name;
   for (const std::string& server : servers) {
     name += fmt::format("{}{}", name.empty() ? "" : ",", server);
@@ -72,12 +72,12 @@ std::string LibfabricOptions::Name() const {
   return name;
 }
 
-LibfabricFabric::LibfabricFabric(LibfabricOptions options) : options_(std::move(options)) {}
+RemoteFabric::RemoteFabric(RemoteOptions options) : options_(std::move(options)) {}
 
-StatusOr<std::unique_ptr<Fabric>> LibfabricFabric::Open(std::string_view url) {
-  StatusOr<LibfabricOptions> options = LibfabricOptions::Parse(url);
+StatusOr<std::unique_ptr<Fabric>> RemoteFabric::Open(std::string_view url) {
+  StatusOr<RemoteOptions> options = RemoteOptions::Parse(url);
   if (!options.ok()) return options.status();
-  std::unique_ptr<LibfabricFabric> fabric(new LibfabricFabric(std::move(*options)));
+  std::unique_ptr<RemoteFabric> fabric(new RemoteFabric(std::move(*options)));
   auto table = base::OsMemory::Reserve(kMaxSlabs * sizeof(Slab), base::kPageSize, "the slab table");
   if (!table.ok()) return table.status();
   fabric->slab_table_ = std::move(*table);
@@ -93,7 +93,7 @@ StatusOr<std::unique_ptr<Fabric>> LibfabricFabric::Open(std::string_view url) {
   return std::unique_ptr<Fabric>(std::move(fabric));
 }
 
-StatusOr<uint32_t> LibfabricFabric::LendSlab(uint64_t bytes) {
+StatusOr<uint32_t> RemoteFabric::LendSlab(uint64_t bytes) {
   if (bytes == 0 || bytes % base::kPageSize != 0) {
     return Status::InvalidArgument(fmt::format(
         "a slab of {} bytes: must be a multiple of {} and not 0", bytes, base::kPageSize));
@@ -114,7 +114,7 @@ StatusOr<uint32_t> LibfabricFabric::LendSlab(uint64_t bytes) {
   return number;
 }
 
-bool LibfabricFabric::Find(FarAddress far, uint64_t bytes, Extent& extent, uint32_t& server) const {
+bool RemoteFabric::Find(FarAddress far, uint64_t bytes, Extent& extent, uint32_t& server) const {
   // Acquire: pairs with the release in LendSlab.
   if (far.slab >= slab_count_.load(std::memory_order_acquire)) return false;
   const Slab& slab = slabs_[far.slab];
@@ -126,12 +126,12 @@ bool LibfabricFabric::Find(FarAddress far, uint64_t bytes, Extent& extent, uint3
   return true;
 }
 
-bool LibfabricFabric::PinsBuffers() const {
+bool RemoteFabric::PinsBuffers() const {
   return std::any_of(servers_.begin(), servers_.end(),
                      [](const auto& server) { return IsDevice(server->provider()); });
 }
 
-Status LibfabricFabric::RegisterBuffer(void* start, size_t bytes) {
+Status RemoteFabric::RegisterBuffer(void* start, size_t bytes) {
   if (start == nullptr || bytes == 0) {
     return Status::InvalidArgument("a registered buffer must not be empty");
   }
@@ -146,16 +146,16 @@ Status LibfabricFabric::RegisterBuffer(void* start, size_t bytes) {
   return Status::Ok();
 }
 
-[[maybe_unused]] bool LibfabricFabric::IsRegistered(const void* start, size_t bytes) const {
+[[maybe_unused]] bool RemoteFabric::IsRegistered(const void* start, size_t bytes) const {
   return servers_[0]->transport().buffers().Find(start, bytes) != nullptr;
 }
 
-StatusOr<std::unique_ptr<Channel>> LibfabricFabric::OpenChannel() {
+StatusOr<std::unique_ptr<Channel>> RemoteFabric::OpenChannel() {
   // Relaxed: only the number has to be unique.
-  return LibfabricChannel::Open(*this, channels_opened_.fetch_add(1, std::memory_order_relaxed));
+  return RemoteChannel::Open(*this, channels_opened_.fetch_add(1, std::memory_order_relaxed));
 }
 
-void LibfabricFabric::Discard(FarAddress far, uint64_t bytes) {
+void RemoteFabric::Discard(FarAddress far, uint64_t bytes) {
   Extent extent;
   uint32_t server = 0;
   // Relaxed: a statistic.
@@ -164,7 +164,7 @@ void LibfabricFabric::Discard(FarAddress far, uint64_t bytes) {
   }
 }
 
-FabricStats LibfabricFabric::Stats() const {
+FabricStats RemoteFabric::Stats() const {
   FabricStats stats;
   // Relaxed throughout: statistics, exact once the channels are quiet.
   for (size_t lane = 0; lane < kLaneCount; ++lane) {
@@ -181,13 +181,13 @@ FabricStats LibfabricFabric::Stats() const {
   return stats;
 }
 
-const char* LibfabricFabric::ServerOf(FarAddress far) const {
+const char* RemoteFabric::ServerOf(FarAddress far) const {
   Extent extent;
   uint32_t server = 0;
   return Find(far, 0, extent, server) ? servers_[server]->url().c_str() : "(none)";
 }
 
-const char* LibfabricFabric::TroubleAt(FarAddress far) const {
+const char* RemoteFabric::TroubleAt(FarAddress far) const {
   Extent extent;
   uint32_t server = 0;
   if (!Find(far, 0, extent, server) || servers_[server]->lost()) return nullptr;
@@ -198,15 +198,15 @@ void RegisterRemoteFabrics() {
   PrepareLibfabric();
   const FabricDescription descriptions[] = {
       {"tcp://HOST:PORT", "memory servers over TCP (libfabric)"},
-      {"shm://NAME", "a memory server on this machine, over shared memory"},
+      {"shm://NAME", "a memory server on this machine, whose memory is mapped"},
+      {"shm-ofi://NAME", "the same over libfabric: the server copies"},
       {"verbs://HOST:PORT", "memory servers over InfiniBand, RoCE or iWARP (libibverbs)"},
       {"verbs-ofi://HOST:PORT", "the same through libfabric"},
   };
   static_assert(std::size(descriptions) == std::size(kProviderNames));
   for (size_t i = 0; i < std::size(descriptions); ++i) {
-    RegisterFabricKind({.scheme = kProviderNames[i],
-                        .description = descriptions[i],
-                        .open = LibfabricFabric::Open});
+    RegisterFabricKind(
+        {.scheme = kProviderNames[i], .description = descriptions[i], .open = RemoteFabric::Open});
   }
 }
 

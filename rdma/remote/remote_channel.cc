@@ -1,23 +1,22 @@
-#include "rdma/remote/libfabric_channel.h"
+#include "rdma/remote/remote_channel.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
 #include <utility>
 
-#include "rdma/remote/libfabric_fabric.h"
+#include "rdma/remote/remote_fabric.h"
 #include "runtime/base/check.h"
 
 namespace tandem::rdma {
 
-LibfabricChannel::LibfabricChannel(LibfabricFabric& fabric)
+RemoteChannel::RemoteChannel(RemoteFabric& fabric)
     : fabric_(fabric), slots_(fabric.options().depth) {
   for (uint32_t i = 0; i < slots_.size(); ++i) Append(kFree, i);
 }
 
-StatusOr<std::unique_ptr<Channel>> LibfabricChannel::Open(LibfabricFabric& fabric,
-                                                          uint32_t number) {
-  std::unique_ptr<LibfabricChannel> channel(new LibfabricChannel(fabric));
+StatusOr<std::unique_ptr<Channel>> RemoteChannel::Open(RemoteFabric& fabric, uint32_t number) {
+  std::unique_ptr<RemoteChannel> channel(new RemoteChannel(fabric));
   for (const auto& server : fabric.servers()) {
     Road& road = channel->roads_.emplace_back(*server, number);
     if (Status s = fabric.keeper().Add(road.wire); !s.ok()) return s;
@@ -26,11 +25,11 @@ StatusOr<std::unique_ptr<Channel>> LibfabricChannel::Open(LibfabricFabric& fabri
   return std::unique_ptr<Channel>(std::move(channel));
 }
 
-LibfabricChannel::~LibfabricChannel() {
+RemoteChannel::~RemoteChannel() {
   for (Road& road : roads_) fabric_.keeper().Remove(road.wire);
 }
 
-void LibfabricChannel::Append(uint8_t list, uint32_t index) {
+void RemoteChannel::Append(uint8_t list, uint32_t index) {
   List& l = lists_[list];
   Slot& slot = slots_[index];
   slot.list = list;
@@ -40,25 +39,25 @@ void LibfabricChannel::Append(uint8_t list, uint32_t index) {
   l.last = index;
 }
 
-void LibfabricChannel::Remove(uint32_t index) {
+void RemoteChannel::Remove(uint32_t index) {
   const Slot& slot = slots_[index];
   List& l = lists_[slot.list];
   (slot.previous == kNone ? l.first : slots_[slot.previous].next) = slot.next;
   (slot.next == kNone ? l.last : slots_[slot.next].previous) = slot.previous;
 }
 
-void LibfabricChannel::Release(uint32_t index) {
+void RemoteChannel::Release(uint32_t index) {
   Remove(index);
   Append(kFree, index);
   --in_flight_;
 }
 
-uint32_t& LibfabricChannel::OnWireOf(const Slot& slot) {
+uint32_t& RemoteChannel::OnWireOf(const Slot& slot) {
   Road& road = roads_[slot.road];
   return slot.transfer.lane == Lane::kDemand ? road.demand_on_wire : road.others_on_wire;
 }
 
-size_t LibfabricChannel::Post(std::span<const Transfer> transfers) {
+size_t RemoteChannel::Post(std::span<const Transfer> transfers) {
   size_t accepted = 0;
   for (const Transfer& transfer : transfers) {
     const uint32_t index = lists_[kFree].first;
@@ -84,7 +83,7 @@ size_t LibfabricChannel::Post(std::span<const Transfer> transfers) {
   return accepted;
 }
 
-size_t LibfabricChannel::Poll(std::span<Completion> done) {
+size_t RemoteChannel::Poll(std::span<Completion> done) {
   if (in_flight_ == 0) return 0;
   for (uint32_t i = 0; i < roads_.size(); ++i) Reap(i);
   Issue();
@@ -100,7 +99,7 @@ size_t LibfabricChannel::Poll(std::span<Completion> done) {
   return count;
 }
 
-bool LibfabricChannel::Cancel(uint64_t cookie) {
+bool RemoteChannel::Cancel(uint64_t cookie) {
   for (uint32_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
     if (slot.list == kFree || slot.transfer.cookie != cookie) continue;
@@ -118,7 +117,7 @@ bool LibfabricChannel::Cancel(uint64_t cookie) {
   return false;
 }
 
-void LibfabricChannel::Finish(Slot& slot, Outcome outcome) {
+void RemoteChannel::Finish(Slot& slot, Outcome outcome) {
   if (slot.stage == Stage::kOnWire) {
     --OnWireOf(slot);
   } else {
@@ -129,7 +128,7 @@ void LibfabricChannel::Finish(Slot& slot, Outcome outcome) {
   if (outcome == Outcome::kDone) fabric_.CountMoved(slot.transfer);
 }
 
-void LibfabricChannel::Reap(uint32_t index) {
+void RemoteChannel::Reap(uint32_t index) {
   Road& road = roads_[index];
   if (road.wire.server.lost()) {
     TellLoss(index);
@@ -154,7 +153,7 @@ void LibfabricChannel::Reap(uint32_t index) {
   }
 }
 
-void LibfabricChannel::Issue() {
+void RemoteChannel::Issue() {
   for (uint8_t lane = 0; lane < kLaneCount; ++lane) {
     if (waiting_[lane] == 0) continue;
     for (uint32_t i = lists_[lane].first; i != kNone; i = slots_[i].next) {
@@ -166,7 +165,7 @@ void LibfabricChannel::Issue() {
   }
 }
 
-bool LibfabricChannel::TryIssue(Slot& slot) {
+bool RemoteChannel::TryIssue(Slot& slot) {
   Road& road = roads_[slot.road];
   if (road.connection == nullptr) return false;
   if (slot.transfer.lane != Lane::kDemand && road.others_on_wire >= fabric_.options().batch) {
@@ -187,7 +186,7 @@ bool LibfabricChannel::TryIssue(Slot& slot) {
 
 // Whether an earlier write to the same place is not done yet. Few are ever in flight elsewhere, so
 // this looks through the lists only for writes.
-bool LibfabricChannel::MustWaitForWrite(const Slot& slot) const {
+bool RemoteChannel::MustWaitForWrite(const Slot& slot) const {
   const Transfer& mine = slot.transfer;
   if (mine.direction != Direction::kWrite) return false;
   for (size_t lane = 0; lane < kLaneCount; ++lane) {
@@ -205,7 +204,7 @@ bool LibfabricChannel::MustWaitForWrite(const Slot& slot) const {
   return false;
 }
 
-void LibfabricChannel::Disconnect(uint32_t index) {
+void RemoteChannel::Disconnect(uint32_t index) {
   Road& road = roads_[index];
   if (road.connection == nullptr) return;
   road.wire.server.SetTrouble(road.connection->Trouble());
@@ -220,7 +219,7 @@ void LibfabricChannel::Disconnect(uint32_t index) {
   fabric_.keeper().Wake();
 }
 
-void LibfabricChannel::TellLoss(uint32_t index) {
+void RemoteChannel::TellLoss(uint32_t index) {
   Disconnect(index);
   for (Slot& slot : slots_) {
     if (slot.list != kFree && slot.road == index && slot.stage == Stage::kWaiting) {

@@ -1,0 +1,114 @@
+#include "rdma/remote/mapped/session_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+
+#include "runtime/base/os_memory.h"
+
+namespace tandem::rdma {
+
+StatusOr<std::unique_ptr<SessionFile>> SessionFile::Make() {
+  std::unique_ptr<SessionFile> made(new SessionFile);
+  made->file_ = Descriptor(memfd_create("tandem-lent", MFD_CLOEXEC));
+  if (made->file_.get() < 0) {
+    return Status::ResourceExhausted(
+        fmt::format("cannot make a file in memory: {}", std::strerror(errno)));
+  }
+  struct stat found {};
+  if (fstat(made->file_.get(), &found) != 0) {
+    return Status::Internal(fmt::format("fstat: {}", std::strerror(errno)));
+  }
+  made->owner_ = getpid();
+  made->owners_number_ = made->file_.get();
+  made->inode_ = found.st_ino;
+  if (auto header = made->Grow(base::kPageSize); !header.ok()) return header.status();
+  if (Status s = made->MapHeader(); !s.ok()) return s;
+  made->header_->serving.store(true);
+  return made;
+}
+
+StatusOr<std::unique_ptr<SessionFile>> SessionFile::Open(const std::string& name) {
+  std::unique_ptr<SessionFile> opened(new SessionFile);
+  if (std::sscanf(name.c_str(), "%d:%d:%" SCNu64, &opened->owner_, &opened->owners_number_,
+                  &opened->inode_) != 3) {
+    return Status::InvalidArgument("the memory server names no file to map");
+  }
+  const int owner = opened->owner_;
+  // Before the file is opened: should another process get the number, the inode is not right.
+  opened->owner_watch_ = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, owner, 0)));
+  const std::string path = fmt::format("/proc/{}/fd/{}", owner, opened->owners_number_);
+  opened->file_ = Descriptor(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  struct stat found {};
+  const bool there = opened->owner_watch_.get() >= 0 && opened->file_.get() >= 0 &&
+                     fstat(opened->file_.get(), &found) == 0;
+  if (!there || found.st_ino != opened->inode_) {
+    return Status::Unavailable(fmt::format(
+        "cannot map what the memory server's process {} lends: {} (fabric shm wants both to belong "
+        "to one user and to see each other's processes; tcp does not)",
+        owner, there ? "another process has that number here" : std::strerror(errno)));
+  }
+  if (Status s = opened->MapHeader(); !s.ok()) return s;
+  return opened;
+}
+
+SessionFile::~SessionFile() {
+  for (const Mapping& mapping : mappings_) munmap(mapping.start, mapping.bytes);
+}
+
+std::string SessionFile::name() const {
+  return fmt::format("{}:{}:{}", owner_, owners_number_, inode_);
+}
+
+Status SessionFile::MapHeader() {
+  auto start = Map(0, base::kPageSize);
+  if (!start.ok()) return start.status();
+  header_ = reinterpret_cast<Header*>(*start);
+  return Status::Ok();
+}
+
+StatusOr<uint64_t> SessionFile::Grow(uint64_t bytes) {
+  if (ftruncate(file_.get(), static_cast<off_t>(bytes_ + bytes)) != 0) {
+    return Status::ResourceExhausted(
+        fmt::format("cannot make room for {} bytes: {}", bytes, std::strerror(errno)));
+  }
+  return std::exchange(bytes_, bytes_ + bytes);
+}
+
+StatusOr<std::byte*> SessionFile::Map(uint64_t offset, uint64_t bytes) {
+  void* start = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file_.get(),
+                     static_cast<off_t>(offset));
+  if (start == MAP_FAILED) {
+    return Status::ResourceExhausted(
+        fmt::format("cannot map {} bytes of lent memory: {}", bytes, std::strerror(errno)));
+  }
+  // A kernel that has no huge pages for files in memory refuses; nothing depends on them.
+  (void)madvise(start, bytes, MADV_HUGEPAGE);
+  (void)madvise(start, bytes, MADV_DONTFORK);
+  mappings_.push_back({static_cast<std::byte*>(start), bytes});
+  return mappings_.back().start;
+}
+
+bool SessionFile::OwnerLives() const {
+  pollfd watch{owner_watch_.get(), POLLIN, 0};
+  return poll(&watch, 1, 0) == 0;
+}
+
+void SessionFile::End() {
+  header_->serving.store(false);
+  struct stat found {};
+  if (fstat(file_.get(), &found) != 0 || found.st_size <= off_t{base::kPageSize}) return;
+  (void)fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, base::kPageSize,
+                  found.st_size - off_t{base::kPageSize});
+}
+
+}  // namespace tandem::rdma

@@ -1,0 +1,80 @@
+// SessionFile: what a memory server lends to one heap of the same machine: a file in memory that
+// both map.
+//
+//     | header: is it served? | slab | slab | ... it grows, and never shrinks
+//
+// It has no name in any folder, so that nothing is left behind by who is killed: the heap opens it
+// through the server's /proc/PID/fd, which takes a process of the same user that can see the
+// server's. It goes when the last process goes that has it; what it holds can be taken away before.
+//
+// One thread at a time, but for serving().
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "rdma/remote/descriptor.h"
+#include "tandem/status.h"
+
+namespace tandem::rdma {
+
+class SessionFile {
+ public:
+  // The server's end.
+  static StatusOr<std::unique_ptr<SessionFile>> Make();
+  // The heap's, of a file by its name.
+  static StatusOr<std::unique_ptr<SessionFile>> Open(const std::string& name);
+  ~SessionFile();
+  SessionFile(const SessionFile&) = delete;
+  SessionFile& operator=(const SessionFile&) = delete;
+
+  // PID:DESCRIPTOR:INODE, the last of which tells whether it is still the same file.
+  std::string name() const;
+
+  // Makes room for so many bytes more, whole pages, which read as zero; returns where they begin.
+  StatusOr<uint64_t> Grow(uint64_t bytes);
+
+  // Maps a part, for as long as this exists.
+  StatusOr<std::byte*> Map(uint64_t offset, uint64_t bytes);
+
+  // False once the server has taken the memory back: what was read before it was true is good.
+  bool serving() const {
+    // After what was read: the server says so first, and takes the memory then.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return header_->serving.load(std::memory_order_relaxed);
+  }
+
+  // Whether the server's process is still there. The heap's end.
+  bool OwnerLives() const;
+
+  // Ends it at both ends, and gives all memory back to the system, whoever has it mapped: slabs
+  // read as zeroes from now on.
+  void End();
+
+ private:
+  struct Header {
+    std::atomic<bool> serving;
+  };
+  struct Mapping {
+    std::byte* start;
+    uint64_t bytes;
+  };
+
+  SessionFile() = default;
+  Status MapHeader();
+
+  int owner_ = 0;          // a process
+  int owners_number_ = 0;  // of the descriptor there
+  uint64_t inode_ = 0;
+  Descriptor file_;
+  Descriptor owner_watch_;  // readable when the owner is gone; the heap's end
+  uint64_t bytes_ = 0;      // the server's end
+  Header* header_ = nullptr;
+  std::vector<Mapping> mappings_;  // the first is the header's
+};
+
+}  // namespace tandem::rdma

@@ -1,0 +1,112 @@
+// Fabric shm: what is its own, since the heap has the server's memory mapped.
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "rdma/remote/mapped/session_file.h"
+#include "runtime/base/os_memory.h"
+#include "tests/rdma/fabric_conformance.h"
+#include "tests/remote/server_process.h"
+#include "tests/swap/pager_rig.h"
+
+namespace tandem::rdma {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr size_t kPages = 256;
+
+class Mapped : public ::testing::Test {
+ protected:
+  std::unique_ptr<Fabric> Borrow(const ServerProcess& server) {
+    std::unique_ptr<Fabric> fabric = OpenOrDie(server.url() + ",timeout_ms=50");
+    slab_ = fabric->LendSlab(kPages * kPage).value();
+    return fabric;
+  }
+
+  // Reads and writes each page, and tells how many are right.
+  size_t UsePages(Endpoint& endpoint, uint64_t value) {
+    size_t right = 0;
+    for (size_t i = 0; i < kPages; ++i) {
+      Fill(endpoint.Page(0), value + i);
+      EXPECT_EQ(endpoint.Carry(endpoint.Write({slab_, i * kPage}, 0, 1)), Outcome::kDone);
+      EXPECT_EQ(endpoint.Carry(endpoint.Read({slab_, i * kPage}, 1, 2)), Outcome::kDone);
+      if (IsFilledWith(endpoint.Page(1), value + i)) ++right;
+    }
+    return right;
+  }
+
+  // Shared memory that this process has mapped and that is in use, by its own account.
+  static size_t SharedKiB() {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("RssShmem:")) return std::stoul(line.substr(line.find(':') + 1));
+    }
+    return 0;
+  }
+
+  uint32_t slab_ = 0;
+};
+
+TEST_F(Mapped, AServerThatIsStoppedIsNotMissed) {
+  const ServerProcess server = ServerProcess::Of("shm", "mapped");
+  const std::unique_ptr<Fabric> fabric = Borrow(server);
+  Endpoint endpoint(*fabric, 2);
+  server.Stop();
+  EXPECT_EQ(UsePages(endpoint, 1), kPages);
+  server.Signal(SIGCONT);
+}
+
+TEST_F(Mapped, TheMemoryOfAServerThatIsKilledGoesBackToTheSystem) {
+  ServerProcess server = ServerProcess::Of("shm", "mapped");
+  const std::unique_ptr<Fabric> fabric = Borrow(server);
+  Endpoint endpoint(*fabric, 2);
+  const size_t before = SharedKiB();
+  EXPECT_EQ(UsePages(endpoint, 1), kPages);
+  EXPECT_GE(SharedKiB(), before + kPages * kPage / 1024);
+  server.Kill(SIGKILL);
+  EXPECT_TRUE(swap::Eventually([&] { return SharedKiB() < before + kPages; }));
+  // And no page of it is taken for what was written.
+  ASSERT_TRUE(endpoint.Post(endpoint.Read({slab_, 0}, 0, 1)));
+  Completion done[1];
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(endpoint.channel().Poll(done), 0u);
+  EXPECT_TRUE(endpoint.channel().Cancel(1));
+}
+
+TEST(SessionFileTest, WhatIsLentIsSharedAndGoneAtTheEnd) {
+  auto made = SessionFile::Make();
+  ASSERT_TRUE(made.ok());
+  SessionFile& server = **made;
+  const uint64_t offset = server.Grow(2 * base::kPageSize).value();
+  auto opened = SessionFile::Open(server.name());
+  ASSERT_TRUE(opened.ok()) << opened.status().message();
+  SessionFile& heap = **opened;
+  EXPECT_TRUE(heap.OwnerLives());
+  std::byte* const here = heap.Map(offset, 2 * base::kPageSize).value();
+  EXPECT_TRUE(IsFilledWith(here, 0));
+  Fill(here, 7);
+  EXPECT_TRUE(IsFilledWith(server.Map(offset, base::kPageSize).value(), 7));
+  EXPECT_TRUE(heap.serving());
+  server.End();
+  EXPECT_FALSE(heap.serving());
+  EXPECT_TRUE(IsFilledWith(here, 0));
+}
+
+TEST(SessionFileTest, AnotherFileIsNotTakenForIt) {
+  auto made = SessionFile::Make();
+  ASSERT_TRUE(made.ok());
+  const std::string name = (*made)->name();
+  const std::string process = std::to_string(getpid());
+  for (const std::string& wrong : {std::string(), std::string("here"), process, process + ":0:1",
+                                   name + "1", std::string("99999999:3:1"), process + ":99999:1"}) {
+    EXPECT_FALSE(SessionFile::Open(wrong).ok()) << wrong;
+  }
+  EXPECT_THAT(SessionFile::Open(process + ":0:1").status().message(), HasSubstr("another process"));
+  EXPECT_TRUE(SessionFile::Open(name).ok());
+}
+
+}  // namespace
+}  // namespace tandem::rdma
