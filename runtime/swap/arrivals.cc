@@ -36,13 +36,11 @@ size_t Arrivals::Post(std::span<const PageIndex> pages, Purpose purpose, size_t*
   }
   size_t done = 0;
   const uint64_t before = in_flight();
-  for (const PageIndex page : pages) {
-    // Relaxed: Claim decides.
-    if (page < parts_.table.used() &&
-        parts_.table.state(page).load(std::memory_order_relaxed) == kFar && !Claim(page, purpose)) {
-      break;
-    }
-    ++done;
+  while (done < pages.size()) {
+    const size_t some = std::min(pages.size() - done, kPostAtOnce);
+    const size_t dealt_with = PostSome(pages.subspan(done, some), purpose);
+    done += dealt_with;
+    if (dealt_with < some) break;
   }
   if (slots_.count > 0) parts_.staging.PutReady(std::exchange(slots_, {}));
   const size_t started = in_flight() - before;
@@ -54,6 +52,33 @@ size_t Arrivals::Post(std::span<const PageIndex> pages, Purpose purpose, size_t*
   }
   if (posted != nullptr) *posted += started;
   return done;
+}
+
+// As Post, for at most kPostAtOnce pages.
+size_t Arrivals::PostSome(std::span<const PageIndex> pages, Purpose purpose) {
+  std::array<rdma::Transfer, kPostAtOnce> reads;
+  std::array<size_t, kPostAtOnce> of_page;
+  size_t n = 0;
+  size_t done = 0;
+  for (; done < pages.size(); ++done) {
+    // Relaxed: Claim decides.
+    if (pages[done] >= parts_.table.used() ||
+        parts_.table.state(pages[done]).load(std::memory_order_relaxed) != kFar) {
+      continue;
+    }
+    uint32_t entry = kNone;
+    if (!Claim(pages[done], purpose, entry)) break;
+    if (entry == kNone) continue;
+    of_page[n] = done;
+    reads[n++] = ReadOf(entry);
+  }
+  if (n == 0) return done;
+  const size_t posted = channel_->Post({reads.data(), n});
+  const uint64_t deadline_ns = base::NowNs() + parts_.timeout_ns;
+  for (size_t i = 0; i < posted; ++i) entries_[reads[i].cookie].deadline_ns = deadline_ns;
+  if (posted == n) return done;
+  for (size_t i = n; i > posted; --i) Unclaim(static_cast<uint32_t>(reads[i - 1].cookie));
+  return of_page[posted];
 }
 
 base::Counter& Arrivals::CounterOf(Purpose purpose) {
@@ -76,9 +101,9 @@ EarlyMetrics* Arrivals::EarlyOf(Purpose purpose) {
   return nullptr;
 }
 
-// False if frames, slots or the queue are used up; true if the page is on its way, or somebody
-// else has it.
-bool Arrivals::Claim(PageIndex page, Purpose purpose) {
+// False if frames, slots or entries are used up. Else `entry` is what the page is to be read by,
+// which is not posted yet; unchanged if somebody else has the page.
+bool Arrivals::Claim(PageIndex page, Purpose purpose, uint32_t& entry) {
   if (in_flight() >= max_in_flight_) return false;
   if (purpose != Purpose::kRange && parts_.budget.free() <= parts_.reserve) return false;
   if (slots_.count == 0) {
@@ -99,26 +124,28 @@ bool Arrivals::Claim(PageIndex page, Purpose purpose) {
     parts_.budget.GiveBack(1);
     return true;
   }
-  const uint32_t entry = free_[--free_count_];
+  entry = free_[--free_count_];
   entries_[entry] = {.page = page, .slot = slots_.first, .purpose = purpose};
   in_flight_.store(in_flight() + 1, std::memory_order_relaxed);
   ++slots_.first;
   --slots_.count;
-  if (PostEntry(entry)) return true;
-  Unclaim(entry);
-  return false;
+  return true;
+}
+
+rdma::Transfer Arrivals::ReadOf(uint32_t entry) const {
+  const Entry& e = entries_[entry];
+  return {.direction = rdma::Direction::kRead,
+          .lane = kLaneOf[static_cast<size_t>(e.purpose)],
+          .far = parts_.slabs.FarAddressOf(e.page),
+          .local = parts_.staging.Data(e.slot),
+          .bytes = base::kPageSize,
+          .cookie = entry};
 }
 
 bool Arrivals::PostEntry(uint32_t entry) {
-  Entry& e = entries_[entry];
-  const rdma::Transfer read{.direction = rdma::Direction::kRead,
-                            .lane = kLaneOf[static_cast<size_t>(e.purpose)],
-                            .far = parts_.slabs.FarAddressOf(e.page),
-                            .local = parts_.staging.Data(e.slot),
-                            .bytes = base::kPageSize,
-                            .cookie = entry};
+  const rdma::Transfer read = ReadOf(entry);
   if (channel_->Post({&read, 1}) == 0) return false;
-  e.deadline_ns = base::NowNs() + parts_.timeout_ns;
+  entries_[entry].deadline_ns = base::NowNs() + parts_.timeout_ns;
   return true;
 }
 

@@ -87,11 +87,17 @@ class Arrivals {
     uint64_t deadline_ns = 0;  // 0: the entry is free
   };
 
+  // Posted together, so that a device hears of them once.
+  static constexpr size_t kPostAtOnce = 16;
+  static constexpr uint32_t kNone = UINT32_MAX;
+
   // All of these need the lock.
-  bool Claim(PageIndex page, Purpose purpose);
+  size_t PostSome(std::span<const PageIndex> pages, Purpose purpose);
+  bool Claim(PageIndex page, Purpose purpose, uint32_t& entry);
+  rdma::Transfer ReadOf(uint32_t entry) const;
   base::Counter& CounterOf(Purpose purpose);
   EarlyMetrics* EarlyOf(Purpose purpose);  // null: the pages are not for somebody who may come
-  bool PostEntry(uint32_t entry);
+  bool PostEntry(uint32_t entry);          // again
   void MapRun(std::span<const uint32_t> entries);
   void RetryOverdue();
   void GiveUp(uint32_t entry);

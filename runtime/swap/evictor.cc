@@ -204,17 +204,23 @@ void Evictor::QueueWrite(uint32_t slot) {
 
 void Evictor::PostWrites() {
   while (post_head_ != post_tail_) {
-    const uint32_t slot = to_post_[post_head_ % Staging::kSlots];
-    const rdma::Transfer write{.direction = rdma::Direction::kWrite,
-                               .lane = rdma::Lane::kWriteBack,
-                               .far = parts_.slabs.FarAddressOf(slots_[slot].page),
-                               .local = parts_.staging.Data(slot),
-                               .bytes = base::kPageSize,
-                               .cookie = slot};
-    if (channel_->Post({&write, 1}) == 0) return;  // the queue is full; PollWrites goes on
-    slots_[slot].deadline_ns = base::NowNs() + parts_.timeout_ns;
-    ++in_flight_;
-    ++post_head_;
+    std::array<rdma::Transfer, kBatchHere> writes;
+    size_t n = 0;
+    for (size_t i = post_head_; i != post_tail_ && n < writes.size(); ++i) {
+      const uint32_t slot = to_post_[i % Staging::kSlots];
+      writes[n++] = {.direction = rdma::Direction::kWrite,
+                     .lane = rdma::Lane::kWriteBack,
+                     .far = parts_.slabs.FarAddressOf(slots_[slot].page),
+                     .local = parts_.staging.Data(slot),
+                     .bytes = base::kPageSize,
+                     .cookie = slot};
+    }
+    const size_t posted = channel_->Post({writes.data(), n});
+    const uint64_t deadline_ns = base::NowNs() + parts_.timeout_ns;
+    for (size_t i = 0; i < posted; ++i) slots_[writes[i].cookie].deadline_ns = deadline_ns;
+    in_flight_ += posted;
+    post_head_ += posted;
+    if (posted < n) return;  // the queue is full; PollWrites goes on
   }
 }
 
