@@ -50,8 +50,8 @@ class EvictionRig {
     table_->Extend(pages);
     staging_ = std::move(swap::Staging::Create(uffd_, move).value());
     mapper_ =
-        std::make_unique<swap::Mapper>(uffd_, *staging_, move, metrics_.moved, metrics_.copied);
-    unmapper_ = std::make_unique<swap::Unmapper>(*table_, *staging_, uffd_, move);
+        std::make_unique<swap::Mapper>(uffd_, *staging_, roads_, metrics_.moved, metrics_.copied);
+    unmapper_ = std::make_unique<swap::Unmapper>(*table_, *staging_, uffd_, roads_);
     Check(fabric_->RegisterBuffer(staging_->memory().data(), staging_->memory().size()));
     slabs_ = std::make_unique<rdma::SlabMap>(*fabric_, pages);
     Check(slabs_->Grow(pages));
@@ -139,6 +139,7 @@ class EvictionRig {
   }
 
   const bool move_;
+  swap::RoadChoice roads_{move_};
   const bool dirty_;
   const size_t stride_;
   std::unique_ptr<rdma::Fabric> fabric_ = std::move(rdma::Fabric::Open("emulated:none").value());

@@ -1,6 +1,7 @@
 // Mapper: puts pages that lie in staging slots where they belong in the heap.
 //
-// Where the kernel can move pages there are two roads, and which one is cheaper changes:
+// Where the kernel can move pages there are two roads, and which one is cheaper changes
+// (RoadChoice):
 //
 //   move   the slot's own memory becomes the page. Nothing is allocated or copied, but the slot's
 //          mapping goes away, so the kernel flushes the TLBs of all processors that run threads of
@@ -11,17 +12,15 @@
 //          Where pages leave by being moved, the slot's memory goes back to the kernel later, many
 //          slots at once (Staging::TakeEmpty).
 //
-// So both are timed, for single pages, and the one that has been cheaper of late is taken; now and
-// then the other one is tried. A run of neighbours is moved if one flush is cheaper than to copy
-// them all. Any thread; lock-free; async-signal-safe.
+// A run of neighbours is moved if one flush is cheaper than to copy them all. Any thread;
+// lock-free; async-signal-safe.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 #include "runtime/base/metrics.h"
-#include "runtime/swap/recent_cost.h"
+#include "runtime/swap/road_choice.h"
 #include "runtime/swap/staging.h"
 #include "runtime/swap/userfault.h"
 #include "runtime/swap/zero_pages.h"
@@ -30,9 +29,9 @@ namespace tandem::swap {
 
 class Mapper {
  public:
-  // `move` false: this kernel, or this fabric, leaves copying only.
-  Mapper(Userfault& uffd, Staging& staging, bool move, base::Counter& moved, base::Counter& copied)
-      : uffd_(uffd), staging_(staging), can_move_(move), moved_(moved), copied_(copied) {}
+  Mapper(Userfault& uffd, Staging& staging, RoadChoice& roads, base::Counter& moved,
+         base::Counter& copied)
+      : uffd_(uffd), staging_(staging), roads_(roads), moved_(moved), copied_(copied) {}
 
   // Maps the pages in the slots at `to`, where nothing is mapped, and gives the slots back.
   void Map(uintptr_t to, SlotRun slots);
@@ -41,23 +40,11 @@ class Mapper {
   void MapZeroes(uintptr_t to, size_t pages);
 
  private:
-  bool MovingIsCheaper(size_t pages) const {
-    return can_move_ && move_cost_.ns() <= pages * copy_cost_.ns();
-  }
-  bool ShouldMove(size_t pages);
-
-  static constexpr uint32_t kTryOther = 64;
-
   Userfault& uffd_;
   Staging& staging_;
-  const bool can_move_;
+  RoadChoice& roads_;
   base::Counter& moved_;
   base::Counter& copied_;
-
-  // Of a single page.
-  RecentCost move_cost_;
-  RecentCost copy_cost_;
-  std::atomic<uint32_t> mapped_{0};  // relaxed, and counts may get lost: only for trials
 };
 
 }  // namespace tandem::swap

@@ -76,10 +76,11 @@ StatusOr<std::unique_ptr<Pager>> Pager::Create(PagerOptions options, rdma::Fabri
   auto staging = Staging::Create(*pager->uffd_, pager->move_);
   if (!staging.ok()) return staging.status();
   pager->staging_ = std::move(*staging);
-  pager->mapper_ = std::make_unique<Mapper>(*pager->uffd_, *pager->staging_, pager->move_,
+  pager->roads_ = std::make_unique<RoadChoice>(pager->move_);
+  pager->mapper_ = std::make_unique<Mapper>(*pager->uffd_, *pager->staging_, *pager->roads_,
                                             pager->metrics_.moved, pager->metrics_.copied);
   pager->unmapper_ =
-      std::make_unique<Unmapper>(*pager->table_, *pager->staging_, *pager->uffd_, pager->move_);
+      std::make_unique<Unmapper>(*pager->table_, *pager->staging_, *pager->uffd_, *pager->roads_);
   const auto& buffers = pager->staging_->memory();
   if (Status s = fabric.RegisterBuffer(buffers.data(), buffers.size()); !s.ok()) return s;
   pager->slabs_ = std::make_unique<rdma::SlabMap>(fabric, pager->table_->pages());

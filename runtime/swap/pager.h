@@ -26,6 +26,7 @@
 #include "runtime/swap/page_table.h"
 #include "runtime/swap/pager_metrics.h"
 #include "runtime/swap/port.h"
+#include "runtime/swap/road_choice.h"
 #include "runtime/swap/staging.h"
 #include "runtime/swap/unmapper.h"
 #include "runtime/swap/userfault.h"
@@ -169,6 +170,7 @@ class Pager {
   std::unique_ptr<PageTable> table_;
   std::unique_ptr<Budget> budget_;
   std::unique_ptr<Staging> staging_;
+  std::unique_ptr<RoadChoice> roads_;
   std::unique_ptr<Mapper> mapper_;
   std::unique_ptr<Unmapper> unmapper_;
   std::unique_ptr<rdma::SlabMap> slabs_;

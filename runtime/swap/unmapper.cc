@@ -15,16 +15,6 @@ size_t RunOf(std::span<const PageIndex> pages) {
   return run;
 }
 
-// How many runs of neighbours there are; of at least one page.
-size_t RunsOf(std::span<const PageIndex> pages) {
-  size_t runs = 1;
-  while (true) {
-    pages = pages.subspan(RunOf(pages));
-    if (pages.empty()) return runs;
-    ++runs;
-  }
-}
-
 // Copies a page that mutators may still be reading and have written without telling anyone. Not
 // memcpy: race detectors would rightly see a race there, which the write protection rules out.
 void CopyProtectedPage(std::byte* to, uintptr_t from) {
@@ -42,22 +32,16 @@ void CopyProtectedPage(std::byte* to, uintptr_t from) {
 
 void Unmapper::TakeOut(std::span<const PageIndex> pages, std::span<uint32_t> slots) {
   if (pages.empty()) return;
+  const bool neighbours = RunOf(pages) == pages.size();
+  const bool move =
+      roads_.can_move() && (neighbours || roads_.move() || !uffd_.has_write_protect());
   const uint64_t start = base::NowNs();
-  if (ShouldMove(pages)) {
+  if (move) {
     MoveOut(pages, slots);
-    move_run_.Note((base::NowNs() - start) / RunsOf(pages));
   } else {
     CopyOut(pages, slots);
-    copy_page_.Note((base::NowNs() - start) / pages.size());
   }
-}
-
-bool Unmapper::ShouldMove(std::span<const PageIndex> pages) {
-  if (!move_) return false;
-  const size_t runs = RunsOf(pages);
-  if (runs == 1 || !uffd_.has_write_protect()) return true;
-  const bool move = runs * move_run_.ns() <= pages.size() * copy_page_.ns();
-  return (++batches_ % kTryOther == 0) != move;
+  if (!neighbours) roads_.NoteOut(move, base::NowNs() - start, pages.size());
 }
 
 void Unmapper::MoveOut(std::span<const PageIndex> pages, std::span<uint32_t> slots) {

@@ -10,8 +10,8 @@
 //          Linux 6.17 on), and the protection is lifted from those that stay. Stores to either trap
 //          meanwhile, and wait.
 //
-// Both are timed, and the one is taken that has been cheaper of late; now and then the other. Pages
-// that are all neighbours are moved.
+// Whichever has been cheaper of late is taken (RoadChoice). Pages that are all neighbours are
+// moved.
 //
 // Pages that stay, though their span is protected, must not be written by the kernel (a system call
 // would fail), so none of them may be pinned. Who pins raises the count and then waits until the
@@ -26,7 +26,7 @@
 #include <span>
 
 #include "runtime/swap/page_table.h"
-#include "runtime/swap/recent_cost.h"
+#include "runtime/swap/road_choice.h"
 #include "runtime/swap/staging.h"
 #include "runtime/swap/userfault.h"
 
@@ -38,9 +38,8 @@ class Unmapper {
   // Between two pages that leave, in one span; beyond that those that stay cost more than flushes.
   static constexpr size_t kMaxDistance = 32;
 
-  // `move` false: this kernel, or this fabric, leaves copying only.
-  Unmapper(PageTable& table, Staging& staging, Userfault& uffd, bool move)
-      : table_(table), staging_(staging), uffd_(uffd), move_(move) {}
+  Unmapper(PageTable& table, Staging& staging, Userfault& uffd, RoadChoice& roads)
+      : table_(table), staging_(staging), uffd_(uffd), roads_(roads) {}
 
   // Takes out up to kMaxPages local pages, which are LEAVING; slots[i] holds pages[i] then. May
   // wait for slots, before any page is touched. One thread at a time.
@@ -54,7 +53,6 @@ class Unmapper {
   }
 
  private:
-  bool ShouldMove(std::span<const PageIndex> pages);
   void MoveOut(std::span<const PageIndex> pages, std::span<uint32_t> slots);
   void CopyOut(std::span<const PageIndex> pages, std::span<uint32_t> slots);
   size_t CopySpan(std::span<const PageIndex> pages, std::span<const uint32_t> slots);
@@ -64,19 +62,14 @@ class Unmapper {
   static constexpr unsigned kLengthBits = 16;
   static constexpr uint64_t kLengthMask = (1 << kLengthBits) - 1;
   static_assert(kMaxPages * kMaxDistance <= kLengthMask);
-  static constexpr uint32_t kTryOther = 64;
 
   PageTable& table_;
   Staging& staging_;
   Userfault& uffd_;
-  const bool move_;
+  RoadChoice& roads_;
 
   // First page << kLengthBits | pages; 0: none. Sequentially consistent: see above.
   std::atomic<uint64_t> span_{0};
-
-  RecentCost move_run_;   // a run of neighbours
-  RecentCost copy_page_;  // a page of a batch
-  uint32_t batches_ = 0;
 };
 
 }  // namespace tandem::swap

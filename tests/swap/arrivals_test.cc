@@ -134,8 +134,8 @@ class ArrivalsRig {
         uffd_->Register(memory_.address(), memory_.size(), uffd_->has_write_protect()).ok());
     table_ = std::move(PageTable::Create(memory_.address(), options.pages).value());
     staging_ = std::move(Staging::Create(*uffd_, options.move).value());
-    mapper_ =
-        std::make_unique<Mapper>(*uffd_, *staging_, options.move, metrics_.moved, metrics_.copied);
+    roads_ = std::make_unique<RoadChoice>(options.move);
+    mapper_ = std::make_unique<Mapper>(*uffd_, *staging_, *roads_, metrics_.moved, metrics_.copied);
     slabs_ = std::make_unique<rdma::SlabMap>(*fabric_, options.pages);
     EXPECT_TRUE(slabs_->Grow(options.pages).ok());
     budget_ = std::make_unique<Budget>(options.frames);
@@ -223,6 +223,7 @@ class ArrivalsRig {
   std::unique_ptr<PageTable> table_;
   std::unique_ptr<Budget> budget_;
   std::unique_ptr<Staging> staging_;
+  std::unique_ptr<RoadChoice> roads_;
   std::unique_ptr<Mapper> mapper_;
   std::unique_ptr<rdma::SlabMap> slabs_;
   std::unique_ptr<Arrivals> arrivals_;

@@ -17,7 +17,7 @@ class MapperTest : public PartsTest {
   void SetUp() override {
     PartsTest::SetUp();
     if (IsSkipped()) return;
-    mapper_ = std::make_unique<Mapper>(*uffd_, *staging_, UseMove(), moved_, copied_);
+    mapper_ = std::make_unique<Mapper>(*uffd_, *staging_, *roads_, moved_, copied_);
   }
 
   uintptr_t AddressOf(PageIndex page) const { return table_->AddressOf(page); }
@@ -58,11 +58,17 @@ TEST_P(MapperTest, MapsSinglePagesAndGivesTheirSlotsBack) {
   EXPECT_EQ(moved_.Value() + copied_.Value(), kPages);
 }
 
-TEST_P(MapperTest, TakesBothRoadsIfThereAreTwo) {
-  for (size_t page = 0; page < kPages; ++page) mapper_->Map(AddressOf(page), Read(1, 7));
-  // Whichever is cheaper, the other one is tried now and then.
-  EXPECT_EQ(moved_.Value() > 0, UseMove());
-  EXPECT_GT(copied_.Value(), 0u);
+TEST_P(MapperTest, TakesTheRoadThatIsChosen) {
+  if (UseMove()) Prefer(true, *roads_);
+  for (PageIndex page = 0; page < 10; ++page) mapper_->Map(AddressOf(page), Read(1, 7));
+  EXPECT_EQ(moved_.Value(), UseMove() ? 10u : 0u);
+  if (UseMove()) Prefer(false, *roads_);
+  for (PageIndex page = 10; page < 20; ++page) mapper_->Map(AddressOf(page), Read(1, 7));
+  EXPECT_EQ(copied_.Value(), UseMove() ? 10u : 20u);
+  mapper_->MapZeroes(AddressOf(20), 1);
+  for (PageIndex page = 0; page < 20; ++page) EXPECT_TRUE(Holds(page, 7)) << page;
+  EXPECT_TRUE(Holds(20, 0));
+  EXPECT_EQ(FreeSlots(), Staging::kSlots);
 }
 
 TEST_P(MapperTest, MapsRuns) {

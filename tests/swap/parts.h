@@ -11,11 +11,26 @@
 
 #include "runtime/base/os_memory.h"
 #include "runtime/swap/page_table.h"
+#include "runtime/swap/road_choice.h"
 #include "runtime/swap/staging.h"
 #include "runtime/swap/userfault.h"
 #include "tests/swap/pager_rig.h"
 
 namespace tandem::swap {
+
+// Tells `roads` of costs until that road is in use, and not only tried.
+inline void Prefer(bool move, RoadChoice& roads) {
+  for (int i = 0; i < 100; ++i) {
+    roads.NoteIn(move, 100);
+    roads.NoteIn(!move, 1000);
+  }
+  const auto leave = [&] {
+    roads.NoteOut(roads.move(), (roads.move() == move ? 100 : 1000) * 16, 16);
+  };
+  for (size_t left = 0; left < 2 * RoadChoice::kSeldom; left += 16) leave();
+  while (roads.move() == move) leave();  // until the other one is tried
+  while (roads.move() != move) leave();
+}
 
 class PartsTest : public RoadTest {
  protected:
@@ -33,6 +48,7 @@ class PartsTest : public RoadTest {
     table_ = std::move(PageTable::Create(heap_.address(), kPages).value());
     table_->Extend(kPages);
     staging_ = std::move(Staging::Create(*uffd_, UseMove()).value());
+    roads_ = std::make_unique<RoadChoice>(UseMove());
   }
 
   static bool AllAre(const void* page, int value) {
@@ -50,6 +66,7 @@ class PartsTest : public RoadTest {
   base::OsMemory heap_;
   std::unique_ptr<PageTable> table_;
   std::unique_ptr<Staging> staging_;
+  std::unique_ptr<RoadChoice> roads_;
 };
 
 }  // namespace tandem::swap

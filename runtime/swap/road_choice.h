@@ -1,0 +1,76 @@
+// RoadChoice: whether single pages come and leave by being moved or by being copied (Mapper and
+// Unmapper tell what that means), whichever costs less of late.
+//
+// It is one choice for both ways, by what coming and leaving cost together. Moved both ways, pages
+// go in circles between heap and slots; copied both ways, between heap and kernel, which has for
+// each page that comes the memory of one that has just left, still in the caches. Where the two
+// ways differ, each page is allocated on the one and freed on the other, and costs more than
+// either. For the same reason a single page tells nothing about the other road: it is tried for a
+// while, both ways, and the beginning counts for little.
+//
+//     IN USE --many pages have left, or costs have tripled--> TRIED, the other one
+//       ^                                                        |
+//       +------------- the cheaper one, after kTrial pages ------+
+//
+// Any thread; NoteOut by one at a time. Lock-free, async-signal-safe.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/swap/recent_cost.h"
+
+namespace tandem::swap {
+
+class RoadChoice {
+ public:
+  // Pages that leave, from one event to the next. Where the other road was far dearer it is tried
+  // more seldom: then a trial costs as much as it can.
+  static constexpr size_t kFirst = 256;
+  static constexpr size_t kOften = 2048;
+  static constexpr size_t kSeldom = 8192;
+  static constexpr size_t kTrial = 64;
+
+  // `move` false: this kernel, or this fabric, leaves copying only.
+  explicit RoadChoice(bool move) : can_move_(move), move_(move) {}
+
+  bool can_move() const { return can_move_; }
+  bool move() const { return move_.load(std::memory_order_relaxed); }
+  // A run of neighbours that comes is moved in one step, and copied page by page.
+  bool MovesRun(size_t pages) const {
+    return can_move_ && roads_[true].in.ns() <= pages * roads_[false].in.ns();
+  }
+
+  // A single page has come.
+  void NoteIn(bool moved, uint64_t ns) { roads_[moved].in.Note(ns); }
+  // A batch has left that was no run of neighbours.
+  void NoteOut(bool moved, uint64_t ns, size_t pages) {
+    roads_[moved].out.Note(ns / pages, std::min<uint64_t>(1 + pages / 4, 4));
+    if (can_move_) Pace(pages);
+  }
+
+ private:
+  struct Road {
+    RecentCost in;  // of a page
+    RecentCost out;
+    bool known() const { return in.ns() != 0 && out.ns() != 0; }
+    uint64_t cost() const { return in.ns() + out.ns(); }
+  };
+
+  void Pace(size_t pages);
+
+  const bool can_move_;
+  // All relaxed: they publish nothing, and whoever sees a change late takes the other road once.
+  std::atomic<bool> move_;
+  Road roads_[2];  // by whether pages are moved
+
+  // Of who calls NoteOut.
+  bool trying_ = false;
+  size_t left_ = kFirst;                  // pages
+  size_t used_ = 0;                       // pages since the last trial
+  uint64_t decided_ns_ = UINT64_MAX / 4;  // cost of what is in use, when that was decided
+};
+
+}  // namespace tandem::swap
