@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "rdma/remote/host_port.h"
+#include "rdma/remote/provider.h"
 #include "rdma/saved_preset.h"
 #include "tools/provenance.h"
 #include "workloads/bytes.h"
@@ -276,7 +277,7 @@ struct MemserverSyntax {
     app->allow_extras();
     rdma::MemoryServerOptions& server = request.server;
     app->add_option("--fabric", server.fabric,
-                    "How pages travel: tcp, shm, shm-ofi, verbs or verbs-ofi")
+                    std::string("How pages travel: ") + rdma::kProviderList)
         ->default_str(server.fabric)
         ->type_name("NAME");
     app->add_option("--listen", server.listen,

@@ -52,8 +52,8 @@ class DataRoad {
   virtual StatusOr<std::unique_ptr<DataSession>> OpenSession() = 0;
   virtual void CloseSession(std::unique_ptr<DataSession> session) = 0;
 
-  // For local providers: the address of a fresh endpoint for the client's, whose own address is
-  // `peer`; both empty if there are no endpoints.
+  // For providers without connections: the address of a fresh endpoint for the client's, whose own
+  // address is `peer`; both empty if there are no endpoints.
   virtual StatusOr<std::string> OpenRoad(DataSession& session, const RoadNumber& road,
                                          const std::string& peer) = 0;
 

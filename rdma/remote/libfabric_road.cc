@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,12 +27,18 @@ StatusOr<LentMemory> LibfabricSession::Lend(uint64_t bytes) {
   if (!memory.ok()) return memory.status();
   fid_mr* region = nullptr;
   const int result = fi_mr_reg(domain_.get(), memory->data(), bytes,
-                               FI_REMOTE_READ | FI_REMOTE_WRITE, 0, next_key_, 0, &region, nullptr);
+                               FI_REMOTE_READ | FI_REMOTE_WRITE, 0, Key(), 0, &region, nullptr);
   if (result != 0) return OfiError("registering lent memory", result);
-  ++next_key_;
   const LentMemory lent{bytes, fi_mr_key(region), virtual_addresses_ ? memory->address() : 0};
   slabs_.push_back({std::move(*memory), FidPtr<fid_mr>(region)});
   return lent;
+}
+
+// Where we choose, nobody can guess it: endpoints without connections serve whoever has the key.
+uint64_t LibfabricSession::Key() {
+  uint64_t key = next_key_++;
+  if (random_keys_) (void)!getrandom(&key, sizeof key, 0);
+  return key;
 }
 
 void LibfabricRoad::Drain(fid_cq& queue) {
@@ -48,6 +55,8 @@ void LibfabricRoad::Drain(fid_cq& queue) {
 
 StatusOr<std::unique_ptr<DataSession>> LibfabricRoad::OpenSession() {
   auto session = std::make_unique<LibfabricSession>();
+  session->random_keys_ = (info_->domain_attr->mr_mode & FI_MR_PROV_KEY) == 0 &&
+                          info_->domain_attr->mr_key_size == sizeof(uint64_t);
   session->virtual_addresses_ = (info_->domain_attr->mr_mode & FI_MR_VIRT_ADDR) != 0;
   fid_domain* domain = nullptr;
   if (int r = fi_domain(fabric_.get(), info_.get(), &domain, nullptr); r != 0) {
@@ -276,14 +285,22 @@ class MessageRoad final : public LibfabricRoad {
   std::map<fid_t, std::pair<LibfabricSession*, uint32_t>> owners_;  // of the open endpoints
 };
 
-// --- Shared memory ---
+// --- Reliable datagrams ---
 
-// The provider has no connections, no descriptor to wait on, and keeps what it knows of a peer for
-// as long as its endpoint lives. So each connection of a channel gets an endpoint of its own.
-class SharedMemoryRoad final : public LibfabricRoad {
+// These providers have no connections that are ours to see, not all have a descriptor to wait on,
+// and they keep what they know of a peer for as long as their endpoint lives. So each connection of
+// a channel gets an endpoint of its own.
+class DatagramRoad final : public LibfabricRoad {
  public:
-  Status Listen(Provider provider) {
-    auto info = GetInfo(provider, nullptr, nullptr, 0);
+  Status Listen(Provider provider, const std::string& host) {
+    provider_ = provider;
+    if (host == "0.0.0.0" || host == "::") {
+      return Status::InvalidArgument(
+          fmt::format("fabric {} needs one address to listen on, which its clients are told",
+                      NameOf(provider)));
+    }
+    auto info = provider == Provider::kTcpRdm ? GetInfo(provider, host.c_str(), "0", FI_SOURCE)
+                                              : GetInfo(provider, nullptr, nullptr, 0);
     if (!info.ok()) return info.status();
     info_ = std::move(*info);
     fid_fabric* fabric = nullptr;
@@ -317,21 +334,18 @@ class SharedMemoryRoad final : public LibfabricRoad {
       return OfiError("opening an address vector", r);
     }
     FidPtr<fid_av> owned(addresses);
-    if (Status s = MapPeer(*addresses, peer); !s.ok()) return s;
+    if (Status s = Insert(*addresses, peer); !s.ok()) return s;
     auto endpoint = MakeEndpoint(session, *info_);
     if (!endpoint.ok()) return endpoint.status();
     if (int r = fi_ep_bind(endpoint->get(), &addresses->fid, 0); r != 0) {
       return OfiError("binding an address vector", r);
     }
     if (int r = fi_enable(endpoint->get()); r != 0) return OfiError("enabling an endpoint", r);
-    char name[256] = {};
-    size_t length = sizeof name - 1;
-    if (int r = fi_getname(&endpoint->get()->fid, name, &length); r != 0) {
-      return OfiError("asking for the endpoint's name", r);
-    }
+    auto address = AddressOf(*endpoint->get());
+    if (!address.ok()) return address;
     place.addresses = std::move(owned);
     place.endpoint = std::move(*endpoint);
-    return std::string(name);
+    return address;
   }
 
   void CloseSession(std::unique_ptr<DataSession> session) override {
@@ -354,33 +368,41 @@ class SharedMemoryRoad final : public LibfabricRoad {
   void Wake() override { woken_.store(true); }
 
  private:
-  // Maps the client's shared memory while the client waits for our answer and so has not taken it
-  // away yet. libfabric 1.17 would else map it at the client's first request, and does not survive
-  // that it is gone by then: the client was killed, or has cancelled the request.
-  static Status MapPeer(fid_av& addresses, const std::string& peer) {
-    const std::string name = SharedMemoryName(peer);
-    if (name.empty()) {
-      return Status::InvalidArgument(
-          fmt::format("'{}' is no endpoint of shared memory", Printable(peer)));
+  // Of shared memory, inserting a peer's address maps its memory, while the client waits for our
+  // answer and so has not taken it away yet. libfabric 1.17 would else map it at the client's first
+  // request, and does not survive that it is gone by then: the client was killed, or has cancelled
+  // the request.
+  Status Insert(fid_av& addresses, const std::string& peer) const {
+    std::string name;
+    if (provider_ == Provider::kShmOfi) {
+      StatusOr<std::string> bytes = DecodeAddress(peer);
+      if (!bytes.ok()) return bytes.status();
+      name = SharedMemoryName(bytes->c_str());
+      if (name.empty()) {
+        return Status::InvalidArgument(
+            fmt::format("'{}' is no endpoint of shared memory", Printable(bytes->c_str())));
+      }
     }
-    fi_addr_t address = FI_ADDR_UNSPEC;
-    const bool inserted = fi_av_insert(&addresses, peer.c_str(), 1, &address, 0, nullptr) == 1;
+    const auto inserted = InsertAddress(addresses, peer);
+    if (!inserted.ok()) return inserted.status();
     // libfabric accepts the address of memory that is not there. What is there now was there then.
-    if (!inserted || access(fmt::format("{}/{}", kSharedMemoryFolder, name).c_str(), F_OK) != 0) {
+    if (!name.empty() &&
+        access(fmt::format("{}/{}", kSharedMemoryFolder, name).c_str(), F_OK) != 0) {
       return Status::Unavailable("the channel's shared memory is gone");
     }
     return Status::Ok();
   }
 
+  Provider provider_ = Provider::kShmOfi;
   std::set<LibfabricSession*> sessions_;  // those with endpoints
   std::atomic<bool> woken_{false};
 };
 
 StatusOr<std::unique_ptr<DataRoad>> OpenLibfabricRoad(Provider provider, const std::string& host,
                                                       DataRoad::Admit admit, DataRoad::Log log) {
-  if (IsLocal(provider)) {
-    auto road = std::make_unique<SharedMemoryRoad>();
-    if (Status s = road->Listen(provider); !s.ok()) return s;
+  if (!HasConnections(provider)) {
+    auto road = std::make_unique<DatagramRoad>();
+    if (Status s = road->Listen(provider, host); !s.ok()) return s;
     return std::unique_ptr<DataRoad>(std::move(road));
   }
   auto road = std::make_unique<MessageRoad>(std::move(admit), std::move(log));

@@ -20,7 +20,7 @@ class LibfabricSession final : public DataSession {
  private:
   friend class LibfabricRoad;
   friend class MessageRoad;
-  friend class SharedMemoryRoad;
+  friend class DatagramRoad;
 
   struct Slab {
     base::OsMemory memory;
@@ -32,7 +32,10 @@ class LibfabricSession final : public DataSession {
     FidPtr<fid_ep> endpoint;
   };
 
+  uint64_t Key();
+
   bool virtual_addresses_ = false;
+  bool random_keys_ = false;
   uint64_t next_key_ = 1;
   FidPtr<fid_domain> domain_;
   FidPtr<fid_cq> queue_;

@@ -11,9 +11,10 @@ namespace tandem::rdma {
 StatusOr<std::unique_ptr<Transport>> LibfabricTransport::Open(TransportOptions options) {
   std::unique_ptr<LibfabricTransport> made(new LibfabricTransport(std::move(options)));
   const TransportOptions& o = made->options_;
-  const bool connects = !IsLocal(o.provider);
-  auto info = GetInfo(o.provider, connects ? o.host.c_str() : nullptr,
-                      connects ? o.service.c_str() : nullptr, 0);
+  // Where there are no connections this chooses the network device at most.
+  const bool named = HasConnections(o.provider) || o.provider == Provider::kTcpRdm;
+  auto info = GetInfo(o.provider, named ? o.host.c_str() : nullptr,
+                      HasConnections(o.provider) ? o.service.c_str() : nullptr, 0);
   if (!info.ok()) return info.status();
   made->info_ = std::move(*info);
   fid_fabric* fabric = nullptr;
@@ -79,7 +80,7 @@ StatusOr<std::unique_ptr<Connection>> LibfabricConnection::Start(LibfabricTransp
   if (int r = fi_ep_bind(endpoint, &queue->fid, FI_TRANSMIT | FI_RECV); r != 0) {
     return OfiError("binding a completion queue", r);
   }
-  if (IsLocal(transport.options().provider)) {
+  if (!HasConnections(transport.options().provider)) {
     fi_av_attr attributes{};
     attributes.type = FI_AV_TABLE;
     fid_av* addresses = nullptr;
@@ -92,16 +93,12 @@ StatusOr<std::unique_ptr<Connection>> LibfabricConnection::Start(LibfabricTransp
       return OfiError("binding an address vector", r);
     }
     if (int r = fi_enable(endpoint); r != 0) return OfiError("enabling an endpoint", r);
-    char name[256] = {};
-    size_t length = sizeof name - 1;
-    if (int r = fi_getname(&endpoint->fid, name, &length); r != 0) {
-      return OfiError("asking for the endpoint's name", r);
-    }
-    StatusOr<std::string> address = ask(name);
+    StatusOr<std::string> address = AddressOf(*endpoint);
+    if (address.ok()) address = ask(*address);
     if (!address.ok()) return address.status();
-    if (fi_av_insert(addresses, address->c_str(), 1, &made->peer_, 0, nullptr) != 1) {
-      return Status::Unavailable("libfabric does not accept the server's address");
-    }
+    StatusOr<fi_addr_t> peer = InsertAddress(*addresses, *address);
+    if (!peer.ok()) return peer.status();
+    made->peer_ = *peer;
     return std::unique_ptr<Connection>(std::move(made));
   }
   fi_eq_attr eq_attributes{};

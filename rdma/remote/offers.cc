@@ -16,7 +16,8 @@ namespace {
 
 Status Check(Provider provider) {
   if (provider == Provider::kShm) return Status::Ok();
-  if (!IsDevice(provider)) return GetInfo(provider, nullptr, nullptr, 0).status();
+  if (!IsDevice(provider) || provider == Provider::kEfa)
+    return GetInfo(provider, nullptr, nullptr, 0).status();
   const StatusOr<std::vector<VerbsPort>> ports = ListVerbsPorts();
   if (!ports.ok()) return ports.status();
   const bool usable = std::any_of(ports.value().begin(), ports.value().end(),

@@ -56,6 +56,13 @@ void PrepareLibfabric();
 // The provider's offer for one-sided transfers. `node` and `service` as in fi_getinfo; null: any.
 StatusOr<InfoPtr> GetInfo(Provider provider, const char* node, const char* service, uint64_t flags);
 
+// Where an endpoint is, as text; for providers without connections.
+StatusOr<std::string> AddressOf(fid_ep& endpoint);
+// Back into what libfabric wants; `bytes` is no shorter than any address, and what is behind one is
+// zero, for some are texts.
+StatusOr<std::string> DecodeAddress(const std::string& address);
+StatusOr<fi_addr_t> InsertAddress(fid_av& addresses, const std::string& address);
+
 // An error of the call `what`, as fi_strerror says it; `result` is what it returned.
 Status OfiError(const char* what, int64_t result);
 

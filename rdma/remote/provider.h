@@ -10,14 +10,17 @@ namespace tandem::rdma {
 
 enum class Provider : uint8_t {
   kTcp,       // libfabric
+  kTcpRdm,    // libfabric's tcp;ofi_rxm, which makes its connections by itself
   kShm,       // lent memory is mapped
   kShmOfi,    // libfabric
   kVerbs,     // libibverbs
   kVerbsOfi,  // the same devices, through libfabric
+  kEfa,       // libfabric; Amazon's devices
 };
 // The URL's scheme, and what `tandem memserver --fabric` takes; in the order of the enum.
-inline constexpr const char* kProviderNames[] = {"tcp", "shm", "shm-ofi", "verbs", "verbs-ofi"};
-inline constexpr const char* kProviderList = "tcp, shm, shm-ofi, verbs, verbs-ofi";
+inline constexpr const char* kProviderNames[] = {"tcp",   "tcp-rdm",   "shm", "shm-ofi",
+                                                 "verbs", "verbs-ofi", "efa"};
+inline constexpr const char* kProviderList = "tcp, tcp-rdm, shm, shm-ofi, verbs, verbs-ofi, efa";
 
 inline const char* NameOf(Provider provider) {
   return kProviderNames[static_cast<size_t>(provider)];
@@ -31,14 +34,22 @@ inline std::optional<Provider> ProviderNamed(std::string_view name) {
 }
 
 // Whether servers are known by a name, and serve this machine alone. Those of all others have
-// addresses of the form HOST:PORT, to which channels connect.
+// addresses of the form HOST:PORT.
 inline bool IsLocal(Provider provider) {
   return provider == Provider::kShm || provider == Provider::kShmOfi;
 }
 
+// Whether channels connect to a port of the server's. Of others the server has an endpoint for each
+// channel, and tells where (DataRoad::OpenRoad).
+inline bool HasConnections(Provider provider) {
+  return provider == Provider::kTcp || provider == Provider::kVerbs ||
+         provider == Provider::kVerbsOfi;
+}
+
 // Whether a device moves the bytes, which needs buffers registered and pinned.
 inline bool IsDevice(Provider provider) {
-  return provider == Provider::kVerbs || provider == Provider::kVerbsOfi;
+  return provider == Provider::kVerbs || provider == Provider::kVerbsOfi ||
+         provider == Provider::kEfa;
 }
 
 }  // namespace tandem::rdma

@@ -198,10 +198,12 @@ void RegisterRemoteFabrics() {
   PrepareLibfabric();
   const FabricDescription descriptions[] = {
       {"tcp://HOST:PORT", "memory servers over TCP (libfabric)"},
+      {"tcp-rdm://HOST:PORT", "the same by reliable datagrams, as over EFA: to try that road"},
       {"shm://NAME", "a memory server on this machine, whose memory is mapped"},
       {"shm-ofi://NAME", "the same over libfabric: the server copies"},
       {"verbs://HOST:PORT", "memory servers over InfiniBand, RoCE or iWARP (libibverbs)"},
       {"verbs-ofi://HOST:PORT", "the same through libfabric"},
+      {"efa://HOST:PORT", "memory servers over Amazon's EFA (libfabric)"},
   };
   static_assert(std::size(descriptions) == std::size(kProviderNames));
   for (size_t i = 0; i < std::size(descriptions); ++i) {

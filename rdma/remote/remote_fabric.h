@@ -24,7 +24,7 @@ namespace tandem::rdma {
 struct RemoteOptions {
   static constexpr const char* kSyntax =
       "tcp://HOST:PORT[,tcp://...][,key=value...], shm://NAME, shm-ofi://NAME, "
-      "verbs://HOST:PORT, verbs-ofi://HOST:PORT";
+      "verbs://HOST:PORT, verbs-ofi://HOST:PORT, efa://HOST:PORT";
 
   std::vector<std::string> servers;
   uint64_t depth = 128;       // transfers in flight per channel

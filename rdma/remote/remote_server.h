@@ -20,7 +20,8 @@ namespace tandem::rdma {
 class RemoteServer {
  public:
   static constexpr const char* kSyntax =
-      "tcp://HOST:PORT, shm://NAME, shm-ofi://NAME, verbs://HOST:PORT and verbs-ofi://HOST:PORT";
+      "tcp://HOST:PORT, tcp-rdm://HOST:PORT, shm://NAME, shm-ofi://NAME, verbs://HOST:PORT, "
+      "verbs-ofi://HOST:PORT and efa://HOST:PORT";
 
   // `depth`, `source`: as in TransportOptions.
   static StatusOr<std::unique_ptr<RemoteServer>> Join(std::string_view url, uint64_t depth,

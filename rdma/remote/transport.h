@@ -45,7 +45,7 @@ class Transport {
   // Asks the server where to go; what it is told is where this side's endpoint is.
   using Ask = std::function<StatusOr<std::string>(const std::string& endpoint)>;
 
-  // Begins a connection. `ask` is for local providers.
+  // Begins a connection. `ask` is for providers without connections.
   virtual StatusOr<std::unique_ptr<Connection>> Connect(RoadNumber road, const Ask& ask) = 0;
 
   const BufferTable& buffers() const { return buffers_; }

@@ -30,6 +30,10 @@ std::string UrlOf(const std::string& name) {
     static const ServerProcess server = ServerProcess::Of("verbs-ofi");
     return server.url();
   }
+  if (name == "tcp-rdm") {
+    static const ServerProcess server = ServerProcess::Of("tcp-rdm");
+    return server.url();
+  }
   if (name == "shm-ofi") {
     static const ServerProcess server = ServerProcess::Of("shm-ofi", "conformance-ofi");
     return server.url();
@@ -42,6 +46,7 @@ namespace {
 
 INSTANTIATE_TEST_SUITE_P(Tcp, FabricConformance,
                          testing::Values("tcp", "two servers", "sealed tcp", "sealed two servers"));
+INSTANTIATE_TEST_SUITE_P(Datagrams, FabricConformance, testing::Values("tcp-rdm"));
 INSTANTIATE_TEST_SUITE_P(Shm, FabricConformance, testing::Values("shm", "sealed shm"));
 INSTANTIATE_TEST_SUITE_P(OfiShm, FabricConformance, testing::Values("shm-ofi", "sealed shm-ofi"));
 INSTANTIATE_TEST_SUITE_P(Verbs, FabricConformance,

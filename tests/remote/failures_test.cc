@@ -32,8 +32,8 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-// The parameter is the fabric: tcp, shm-ofi, or one of shm and verbs, where mapped memory or a
-// device serves for a server that is stopped, so that only killing it makes it fail.
+// The parameter is the fabric: one of tcp, shm-ofi, or one of shm and verbs, where mapped memory or
+// a device serves for a server that is stopped, so that only killing it makes it fail.
 class Failures : public ::testing::TestWithParam<const char*> {
  protected:
   static std::unique_ptr<ServerProcess> StartServer(const std::string& listen,
@@ -269,7 +269,7 @@ TEST_P(Failures, LocalPagesLiveOnWhileTheServerIsStoppedKilledAndStartedAgain) {
   EXPECT_TRUE(OpenOrDie(Url())->LendSlab(kPage).ok());
 }
 
-INSTANTIATE_TEST_SUITE_P(Fabrics, Failures, ::testing::Values("tcp", "shm", "shm-ofi"));
+INSTANTIATE_TEST_SUITE_P(Fabrics, Failures, ::testing::Values("tcp", "tcp-rdm", "shm", "shm-ofi"));
 INSTANTIATE_TEST_SUITE_P(Device, Failures, ::testing::ValuesIn(OnDevice({"verbs", "verbs-ofi"})));
 
 }  // namespace

@@ -69,7 +69,8 @@ std::unique_ptr<FarSide> MakeFarSide(const std::string& name) {
 namespace {
 
 INSTANTIATE_TEST_SUITE_P(Fabrics, FaultConformance,
-                         testing::Values("tcp", "shm", "shm-ofi", "cut off tcp", "sealed tcp"));
+                         testing::Values("tcp", "tcp-rdm", "shm", "shm-ofi", "cut off tcp",
+                                         "sealed tcp"));
 INSTANTIATE_TEST_SUITE_P(Device, FaultConformance,
                          testing::ValuesIn(OnDevice({"verbs", "verbs-ofi"})));
 

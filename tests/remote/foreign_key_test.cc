@@ -135,7 +135,7 @@ TEST_P(ForeignKey, LeadsAClientToItsOwnMemoryAtMost) {
   EXPECT_TRUE(VictimIsUnharmed());
 }
 
-INSTANTIATE_TEST_SUITE_P(Fabrics, ForeignKey, ::testing::Values("tcp", "shm-ofi"));
+INSTANTIATE_TEST_SUITE_P(Fabrics, ForeignKey, ::testing::Values("tcp", "tcp-rdm", "shm-ofi"));
 INSTANTIATE_TEST_SUITE_P(Device, ForeignKey, ::testing::ValuesIn(OnDevice({"verbs", "verbs-ofi"})));
 
 }  // namespace

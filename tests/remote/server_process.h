@@ -37,7 +37,7 @@ inline std::vector<const char*> OnDevice(std::vector<const char*> fabrics) {
 // Where a server of that fabric may listen: any free port, or a name of this process' own.
 inline std::string AnyAddress(const std::string& fabric, const std::string& name) {
   if (fabric.starts_with("shm")) return name + "-" + std::to_string(getpid());
-  if (fabric == "tcp") return "127.0.0.1:0";
+  if (fabric.starts_with("tcp")) return "127.0.0.1:0";
   return std::string(std::getenv("TANDEM_RDMA_ADDRESS")) + ":0";
 }
 

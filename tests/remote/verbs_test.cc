@@ -104,8 +104,9 @@ TEST(VerbsTest, OffersNameEveryFabric) {
     EXPECT_TRUE(IsOneLine(offer.text)) << offer.name;
     EXPECT_TRUE(offer.usable || !offer.name.starts_with("emulated:")) << offer.name;
   }
-  for (const char* name : {"emulated:rdma40", "tcp://HOST:PORT", "shm://NAME", "shm-ofi://NAME",
-                           "verbs://HOST:PORT", "verbs-ofi://HOST:PORT"}) {
+  for (const char* name :
+       {"emulated:rdma40", "tcp://HOST:PORT", "tcp-rdm://HOST:PORT", "shm://NAME", "shm-ofi://NAME",
+        "efa://HOST:PORT", "verbs://HOST:PORT", "verbs-ofi://HOST:PORT"}) {
     EXPECT_THAT(names, Contains(name));
   }
 }

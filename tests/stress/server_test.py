@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The stress test over a memory server that is stopped, killed and started again.
 
-Usage: server_test.py STRESS_TEST TANDEM [--fabric tcp|shm|shm-ofi] [--rounds N] [--seed N]
+Usage: server_test.py STRESS_TEST TANDEM [--fabric tcp|tcp-rdm|shm|shm-ofi] [--rounds N] [--seed N]
 
 In each round a heap runs on the server, which is
 
@@ -33,7 +33,7 @@ class Server:
     def __init__(self, tandem, fabric):
         self.command = [tandem, "memserver", "--fabric", fabric, "--capacity", "256MiB",
                         "--listen"]
-        self.address = "127.0.0.1:0" if fabric == "tcp" else f"stress-{os.getpid()}"
+        self.address = "127.0.0.1:0" if fabric.startswith("tcp") else f"stress-{os.getpid()}"
         self.process = None
         self.url = None
 
@@ -131,7 +131,7 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__.splitlines()[2][7:])
     parser.add_argument("stress_test")
     parser.add_argument("tandem")
-    parser.add_argument("--fabric", choices=("tcp", "shm", "shm-ofi"), default="tcp")
+    parser.add_argument("--fabric", choices=("tcp", "tcp-rdm", "shm", "shm-ofi"), default="tcp")
     parser.add_argument("--rounds", type=int, default=None)
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args()

@@ -166,7 +166,8 @@ class MemserverTest(unittest.TestCase):
         result = self.tandem("fabrics")
         self.assertEqual(result.returncode, 0, result.stderr)
         for line in (r"^yes  emulated:rdma40 ", r"^yes  tcp://HOST:PORT ",
-                     r"^yes  shm://NAME ", r"^(yes|no )  shm-ofi://NAME ",
+                     r"^yes  tcp-rdm://HOST:PORT ", r"^yes  shm://NAME ",
+                     r"^(yes|no )  efa://HOST:PORT ", r"^(yes|no )  shm-ofi://NAME ",
                      r"^(yes|no )  verbs://HOST:PORT +\S"):
             self.assertRegex(result.stdout, re.compile(line, re.MULTILINE))
         self.assertEqual(self.tandem("fabrics", "all").returncode, 2)
