@@ -7,8 +7,10 @@ import os
 from harness import summary
 from harness.errors import RunError
 
-# Told apart by everybody (Okabe and Ito).
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+# The first eight everybody tells apart (Okabe and Ito); the others are for experiments with more
+# configurations, whose bars stand in the legend's order.
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000",
+            "#7A6BB0", "#8C510A", "#999999", "#882255", "#4D9221", "#F1B6DA", "#332288", "#DDCC77")
 _COLUMNS = 3
 
 
