@@ -18,7 +18,7 @@ import time
 from harness import child
 from harness.errors import RunError
 
-PROVIDERS = ("tcp", "shm", "verbs", "verbs-ofi")
+PROVIDERS = ("tcp", "tcp-rdm", "shm", "shm-ofi", "verbs", "verbs-ofi", "efa")
 _CAPACITY = "64GiB"  # memory is taken when pages come, not before
 _START_S = 30
 _END_S = 10
@@ -102,9 +102,9 @@ class Server:
         self.url = match[1]
 
     def _address(self):
-        if self._provider == "shm":
+        if self._provider.startswith("shm"):
             return pathlib.Path(self._folder.name).name
-        if self._provider == "tcp":
+        if self._provider.startswith("tcp"):
             return "127.0.0.1:0"
         return _device_address(self._tandem.fabrics()) + ":0"
 
