@@ -30,7 +30,8 @@ class DataSession {
   virtual StatusOr<LentMemory> Lend(uint64_t bytes) = 0;
 };
 
-// Of one session: a client that opens more is out of its mind.
+// Of one session, at a time: channels that have gone leave their numbers to others. A client that
+// has more is out of its mind.
 inline constexpr size_t kMaxChannels = 4096;
 
 class DataRoad {
@@ -53,7 +54,7 @@ class DataRoad {
   virtual void CloseSession(std::unique_ptr<DataSession> session) = 0;
 
   // For providers without connections: the address of a fresh endpoint for the client's, whose own
-  // address is `peer`; both empty if there are no endpoints.
+  // address is `peer`.
   virtual StatusOr<std::string> OpenRoad(DataSession& session, const RoadNumber& road,
                                          const std::string& peer) = 0;
 

@@ -69,13 +69,11 @@ void Keeper::ThreadMain() {
   pthread_setname_np(pthread_self(), "tandem-keeper");
   while (!stop_.load()) {
     const uint32_t seen = wakeups_.load();
+    WatchServers();
     bool busy = false;
     {
       const std::lock_guard lock(mutex_);
       for (Wire* wire : wires_) busy |= Mend(*wire);
-    }
-    for (RemoteServer* server : servers_) {
-      if (const char* const trouble = server->transport().Watch()) server->SetTrouble(trouble);
     }
     RenewLeases();
     base::FutexWait(wakeups_, seen, busy ? kMendNs : kIdleNs);
@@ -115,6 +113,16 @@ bool Keeper::Mend(Wire& wire) {
   wire.connecting.reset();
   wire.deadline_ns = now + kRetryNs;
   return true;
+}
+
+void Keeper::WatchServers() {
+  for (RemoteServer* server : servers_) {
+    const char* const trouble = server->lost() ? nullptr : server->transport().Watch();
+    if (trouble == nullptr) continue;
+    server->SetTrouble(trouble);
+    // Perhaps another server has its place now: the lease tells.
+    next_renewal_ns_ = std::min(next_renewal_ns_, base::NowNs() + kIdleNs);
+  }
 }
 
 void Keeper::RenewLeases() {

@@ -34,6 +34,7 @@ class Keeper {
   void ThreadMain();
   // True if a connection is still to be made.
   bool Mend(Wire& wire);
+  void WatchServers();
   void RenewLeases();
 
   const std::vector<RemoteServer*> servers_;

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include <utility>
 
 #include "rdma/remote/descriptor.h"
+#include "rdma/remote/random_number.h"
 #include "rdma/remote/shared_memory_files.h"
 #include "runtime/base/clock.h"
 
@@ -34,12 +34,7 @@ StatusOr<LentMemory> LibfabricSession::Lend(uint64_t bytes) {
   return lent;
 }
 
-// Where we choose, nobody can guess it: endpoints without connections serve whoever has the key.
-uint64_t LibfabricSession::Key() {
-  uint64_t key = next_key_++;
-  if (random_keys_) (void)!getrandom(&key, sizeof key, 0);
-  return key;
-}
+uint64_t LibfabricSession::Key() { return random_keys_ ? RandomNumber() : next_key_++; }
 
 void LibfabricRoad::Drain(fid_cq& queue) {
   // One-sided transfers complete at the other end; here only errors and departures show up.
@@ -55,8 +50,7 @@ void LibfabricRoad::Drain(fid_cq& queue) {
 
 StatusOr<std::unique_ptr<DataSession>> LibfabricRoad::OpenSession() {
   auto session = std::make_unique<LibfabricSession>();
-  session->random_keys_ = (info_->domain_attr->mr_mode & FI_MR_PROV_KEY) == 0 &&
-                          info_->domain_attr->mr_key_size == sizeof(uint64_t);
+  session->random_keys_ = ChoosesKeys(*info_);
   session->virtual_addresses_ = (info_->domain_attr->mr_mode & FI_MR_VIRT_ADDR) != 0;
   fid_domain* domain = nullptr;
   if (int r = fi_domain(fabric_.get(), info_.get(), &domain, nullptr); r != 0) {
@@ -85,6 +79,13 @@ StatusOr<FidPtr<fid_ep>> LibfabricRoad::MakeEndpoint(LibfabricSession& session, 
     return OfiError("binding a completion queue", r);
   }
   return owned;
+}
+
+// Whether keys are ours to choose. Then nobody can guess them: endpoints without connections serve
+// whoever has the key.
+bool LibfabricRoad::ChoosesKeys(const fi_info& info) {
+  return (info.domain_attr->mr_mode & FI_MR_PROV_KEY) == 0 &&
+         info.domain_attr->mr_key_size == sizeof(uint64_t);
 }
 
 // --- Providers with connections ---
@@ -235,7 +236,7 @@ class MessageRoad final : public LibfabricRoad {
   }
 
   Status Accept(LibfabricSession& session, fi_info& info, const ConnectNote& note) {
-    if (session.endpoints_.size() >= kMaxChannels) {
+    if (note.channel >= kMaxChannels) {
       return Status::ResourceExhausted("the client has too many channels");
     }
     LibfabricSession::Endpoint& place = session.endpoints_[note.channel];
@@ -294,7 +295,7 @@ class DatagramRoad final : public LibfabricRoad {
  public:
   Status Listen(Provider provider, const std::string& host) {
     provider_ = provider;
-    if (host == "0.0.0.0" || host == "::") {
+    if (provider == Provider::kTcpRdm && (host == "0.0.0.0" || host == "::")) {
       return Status::InvalidArgument(
           fmt::format("fabric {} needs one address to listen on, which its clients are told",
                       NameOf(provider)));
@@ -303,6 +304,9 @@ class DatagramRoad final : public LibfabricRoad {
                                               : GetInfo(provider, nullptr, nullptr, 0);
     if (!info.ok()) return info.status();
     info_ = std::move(*info);
+    if (provider == Provider::kTcpRdm && !ChoosesKeys(*info_)) {
+      return Status::Unavailable("this libfabric would have keys that anybody can guess");
+    }
     fid_fabric* fabric = nullptr;
     if (int r = Ofi().fabric(info_->fabric_attr, &fabric, nullptr); r != 0) {
       return OfiError("opening the fabric", r);
@@ -316,7 +320,7 @@ class DatagramRoad final : public LibfabricRoad {
   StatusOr<std::string> OpenRoad(DataSession& opened, const RoadNumber& road,
                                  const std::string& peer) override {
     auto& session = static_cast<LibfabricSession&>(opened);
-    if (session.endpoints_.size() >= kMaxChannels) {
+    if (road.channel >= kMaxChannels) {
       return Status::ResourceExhausted("the client has too many channels");
     }
     LibfabricSession::Endpoint& place = session.endpoints_[road.channel];

@@ -51,6 +51,7 @@ class LibfabricRoad : public DataRoad {
   // Whether completion queues have a descriptor to wait on.
   virtual bool CanWait() const { return false; }
   virtual void Opened(LibfabricSession&) {}
+  static bool ChoosesKeys(const fi_info& info);
   static void Drain(fid_cq& queue);
   StatusOr<FidPtr<fid_ep>> MakeEndpoint(LibfabricSession& session, fi_info& info);
 

@@ -169,7 +169,7 @@ Connection::Report LibfabricConnection::Poll(std::span<void*> done) {
       (void)fi_cq_readerr(queue_.get(), &error, 0);
       bool refused =
           error.err == FI_EACCES || error.err == FI_EPERM || error.err == FI_EKEYREJECTED;
-      if (IsDevice(transport_.options().provider)) {
+      if (transport_.options().provider == Provider::kVerbsOfi) {
         // The device's own words; libfabric makes one error of all of them.
         const auto status = static_cast<ibv_wc_status>(error.prov_errno);
         refused = status == IBV_WC_REM_ACCESS_ERR;

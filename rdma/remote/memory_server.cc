@@ -1,7 +1,6 @@
 #include "rdma/remote/memory_server.h"
 
 #include <fmt/format.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -11,8 +10,8 @@
 
 #include "rdma/remote/data_road.h"
 #include "rdma/remote/host_port.h"
+#include "rdma/remote/random_number.h"
 #include "rdma/remote/shared_memory_files.h"
-#include "runtime/base/check.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/os_memory.h"
 #include "runtime/base/signals_blocked.h"
@@ -23,17 +22,8 @@ namespace {
 
 constexpr int kServeMs = 20;
 constexpr uint64_t kLeaseCheckNs = 100'000'000;
+constexpr uint64_t kDeafNs = 10 * kLeaseCheckNs;
 constexpr uint64_t kRefusalLineNs = 1'000'000'000;
-
-// Never 0.
-uint64_t RandomNumber() {
-  uint64_t number = 0;
-  while (number == 0) {
-    TANDEM_CHECK(getrandom(&number, sizeof number, 0) == sizeof number,
-                 "the system gives no random numbers");
-  }
-  return number;
-}
 
 // Without its unit, as in `64 of 128 MiB`.
 std::string InMiB(uint64_t bytes) {
@@ -105,6 +95,8 @@ Status MemoryServer::Open() {
                                                     road.status().message()));
   }
   road_ = std::move(*road);
+  // Of these the data thread has nothing to poll for.
+  if (*provider == Provider::kShm || *provider == Provider::kVerbs) options_.busy_poll = false;
   {
     const base::SignalsBlocked blocked;
     thread_ = std::thread([this] { DataThread(); });
@@ -172,6 +164,11 @@ void MemoryServer::OnDataThread(const std::function<void()>& task) {
 
 void MemoryServer::EndLeases() {
   const uint64_t now = base::NowNs();
+  // A server that was stopped could not hear its clients: that time is not theirs.
+  const uint64_t gap_ns = now - leases_checked_ns_;
+  const uint64_t deaf_ns = leases_checked_ns_ != 0 && gap_ns > kDeafNs ? gap_ns : 0;
+  leases_checked_ns_ = now;
+  for (auto& [id, client] : clients_) client.expires_ns += deaf_ns;
   std::vector<uint64_t> ended;
   for (const auto& [id, client] : clients_) {
     if (client.expires_ns < now) ended.push_back(id);

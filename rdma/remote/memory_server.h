@@ -38,7 +38,7 @@ struct MemoryServerOptions {
   uint64_t lease_ms = 30'000;
   Credentials credentials = {};  // what clients must show
   bool insecure = false;         // listen beyond this machine although they must show nothing
-  bool busy_poll = false;        // the data thread never sleeps
+  bool busy_poll = false;        // the data thread never sleeps, if it has anything to serve
   // Called on any thread. Of refusals for one reason it hears once a second, and how many there
   // were.
   std::function<void(const std::string& line)> log = [](const std::string&) {};
@@ -115,6 +115,7 @@ class MemoryServer final : private ControlHandler {
   std::unique_ptr<DataRoad> road_;
   std::unordered_map<uint64_t, Client> clients_;
   uint64_t lent_bytes_ = 0;
+  uint64_t leases_checked_ns_ = 0;
   MemoryServerStats totals_;  // but for what is counted in refusals_
   struct Refusals {
     uint64_t count = 0;

@@ -22,6 +22,11 @@ inline constexpr const char* kProviderNames[] = {"tcp",   "tcp-rdm",   "shm", "s
                                                  "verbs", "verbs-ofi", "efa"};
 inline constexpr const char* kProviderList = "tcp, tcp-rdm, shm, shm-ofi, verbs, verbs-ofi, efa";
 
+// How memory servers are named.
+inline constexpr const char* kServerSyntax =
+    "tcp://HOST:PORT, tcp-rdm://HOST:PORT, shm://NAME, shm-ofi://NAME, verbs://HOST:PORT, "
+    "verbs-ofi://HOST:PORT, efa://HOST:PORT";
+
 inline const char* NameOf(Provider provider) {
   return kProviderNames[static_cast<size_t>(provider)];
 }
@@ -39,8 +44,8 @@ inline bool IsLocal(Provider provider) {
   return provider == Provider::kShm || provider == Provider::kShmOfi;
 }
 
-// Whether channels connect to a port of the server's. Of others the server has an endpoint for each
-// channel, and tells where (DataRoad::OpenRoad).
+// Whether channels connect to a port of the server's. Of the others' channels, each has an endpoint
+// of its own at the server's end, which tells where (DataRoad::OpenRoad); but for shm.
 inline bool HasConnections(Provider provider) {
   return provider == Provider::kTcp || provider == Provider::kVerbs ||
          provider == Provider::kVerbsOfi;

@@ -10,13 +10,13 @@
 
 namespace tandem::rdma {
 
-RemoteChannel::RemoteChannel(RemoteFabric& fabric)
-    : fabric_(fabric), slots_(fabric.options().depth) {
+RemoteChannel::RemoteChannel(RemoteFabric& fabric, RoadNumber number)
+    : fabric_(fabric), number_(number), slots_(fabric.options().depth) {
   for (uint32_t i = 0; i < slots_.size(); ++i) Append(kFree, i);
 }
 
-StatusOr<std::unique_ptr<Channel>> RemoteChannel::Open(RemoteFabric& fabric, uint32_t number) {
-  std::unique_ptr<RemoteChannel> channel(new RemoteChannel(fabric));
+StatusOr<std::unique_ptr<Channel>> RemoteChannel::Open(RemoteFabric& fabric, RoadNumber number) {
+  std::unique_ptr<RemoteChannel> channel(new RemoteChannel(fabric, number));
   for (const auto& server : fabric.servers()) {
     Road& road = channel->roads_.emplace_back(*server, number);
     if (Status s = fabric.keeper().Add(road.wire); !s.ok()) return s;
@@ -26,7 +26,12 @@ StatusOr<std::unique_ptr<Channel>> RemoteChannel::Open(RemoteFabric& fabric, uin
 }
 
 RemoteChannel::~RemoteChannel() {
-  for (Road& road : roads_) fabric_.keeper().Remove(road.wire);
+  for (Road& road : roads_) {
+    fabric_.keeper().Remove(road.wire);
+    number_.generation = std::max(number_.generation, road.wire.generation);
+  }
+  roads_.clear();  // before another channel takes their place
+  fabric_.PutNumber(number_);
 }
 
 void RemoteChannel::Append(uint8_t list, uint32_t index) {
@@ -104,8 +109,8 @@ bool RemoteChannel::Cancel(uint64_t cookie) {
     Slot& slot = slots_[i];
     if (slot.list == kFree || slot.transfer.cookie != cookie) continue;
     const Road& road = roads_[slot.road];
-    // With nothing on its way either, the provider takes nothing any more: shm has no other way to
-    // tell that the server's memory is gone.
+    // With nothing on its way either, the provider takes nothing any more: those without
+    // connections have no other way to tell that the server is gone.
     const bool stuck =
         slot.stage == Stage::kWaiting && road.demand_on_wire + road.others_on_wire == 0;
     if (slot.stage == Stage::kOnWire || stuck) Disconnect(slot.road);

@@ -28,7 +28,7 @@
 // This costs a new connection for each time-out, and repeats up to `batch` transfers and what
 // demand was on its way. Time-outs are rare; see Fabric::TimeoutNs.
 //
-// Post, Poll and Cancel take no lock of ours and allocate nothing; libfabric's tcp and shm allocate
+// Post, Poll and Cancel take no lock of ours and allocate nothing; libfabric's providers allocate
 // when their own pools must grow, and free what Cancel closes.
 #pragma once
 
@@ -49,7 +49,8 @@ class RemoteFabric;
 
 class RemoteChannel final : public Channel {
  public:
-  static StatusOr<std::unique_ptr<Channel>> Open(RemoteFabric& fabric, uint32_t number);
+  // `number`: with the generation that the last channel of that number has reached.
+  static StatusOr<std::unique_ptr<Channel>> Open(RemoteFabric& fabric, RoadNumber number);
   ~RemoteChannel() override;
 
   size_t Post(std::span<const Transfer> transfers) override;
@@ -81,14 +82,14 @@ class RemoteChannel final : public Channel {
     uint32_t last = kNone;
   };
   struct Road {
-    Road(RemoteServer& server, uint32_t channel) : wire(server, channel) {}
+    Road(RemoteServer& server, RoadNumber number) : wire(server, number) {}
     Wire wire;
     std::unique_ptr<Connection> connection;  // null while there is none
     uint32_t demand_on_wire = 0;
     uint32_t others_on_wire = 0;
   };
 
-  explicit RemoteChannel(RemoteFabric& fabric);
+  RemoteChannel(RemoteFabric& fabric, RoadNumber number);
   void Append(uint8_t list, uint32_t index);
   void Remove(uint32_t index);
   void Release(uint32_t index);
@@ -105,6 +106,7 @@ class RemoteChannel final : public Channel {
   void TellLoss(uint32_t road);
 
   RemoteFabric& fabric_;
+  RoadNumber number_;
   std::vector<Slot> slots_;
   std::deque<Road> roads_;  // one for each server; a wire has a fixed address
   std::array<List, kLaneCount + 1> lists_;

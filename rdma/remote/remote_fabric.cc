@@ -39,7 +39,7 @@ StatusOr<RemoteOptions> RemoteOptions::Parse(std::string_view url) {
         return Status::InvalidArgument(
             fmt::format("fabric: '{}' is neither a memory server nor a key; valid are {}; keys are "
                         "depth, batch, timeout_ms, source",
-                        Printable(std::string(item)), kSyntax));
+                        Printable(std::string(item)), kServerSyntax));
       }
       const std::string_view value = item.substr(std::min(equals + 1, item.size()));
       if (!base::SetOption(options, *key, value)) {
@@ -53,7 +53,7 @@ StatusOr<RemoteOptions> RemoteOptions::Parse(std::string_view url) {
   }
   if (options.servers.empty()) {
     return Status::InvalidArgument(
-        fmt::format("fabric: no memory server is named; valid is {}", kSyntax));
+        fmt::format("fabric: no memory server is named; valid are {}", kServerSyntax));
   }
   return options;
 }
@@ -151,8 +151,22 @@ Status RemoteFabric::RegisterBuffer(void* start, size_t bytes) {
 }
 
 StatusOr<std::unique_ptr<Channel>> RemoteFabric::OpenChannel() {
-  // Relaxed: only the number has to be unique.
-  return RemoteChannel::Open(*this, channels_opened_.fetch_add(1, std::memory_order_relaxed));
+  RoadNumber number;
+  {
+    const std::lock_guard lock(numbers_mutex_);
+    if (free_numbers_.empty()) {
+      number.channel = numbers_++;
+    } else {
+      number = free_numbers_.back();
+      free_numbers_.pop_back();
+    }
+  }
+  return RemoteChannel::Open(*this, number);
+}
+
+void RemoteFabric::PutNumber(RoadNumber number) {
+  const std::lock_guard lock(numbers_mutex_);
+  free_numbers_.push_back(number);
 }
 
 void RemoteFabric::Discard(FarAddress far, uint64_t bytes) {

@@ -22,10 +22,6 @@
 namespace tandem::rdma {
 
 struct RemoteOptions {
-  static constexpr const char* kSyntax =
-      "tcp://HOST:PORT[,tcp://...][,key=value...], shm://NAME, shm-ofi://NAME, "
-      "verbs://HOST:PORT, verbs-ofi://HOST:PORT, efa://HOST:PORT";
-
   std::vector<std::string> servers;
   uint64_t depth = 128;       // transfers in flight per channel
   uint64_t batch = 16;        // of lanes other than demand, at most so many on the wire per server
@@ -57,6 +53,9 @@ class RemoteFabric final : public Fabric {
   const RemoteOptions& options() const { return options_; }
   const std::vector<std::unique_ptr<RemoteServer>>& servers() const { return servers_; }
   Keeper& keeper() { return *keeper_; }
+  // Another channel may have its number from now on, with generations above this one: at the
+  // servers' ends it then takes the place of the one that has gone.
+  void PutNumber(RoadNumber number);
   // Where this range lies, and at which server; false if there is no such slab or the range leaves
   // it. Async-signal-safe.
   bool Find(FarAddress far, uint64_t bytes, Extent& extent, uint32_t& server) const;
@@ -83,7 +82,10 @@ class RemoteFabric final : public Fabric {
   const RemoteOptions options_;
   std::vector<std::unique_ptr<RemoteServer>> servers_;
   std::unique_ptr<Keeper> keeper_;
-  std::atomic<uint32_t> channels_opened_{0};
+
+  std::mutex numbers_mutex_;
+  uint32_t numbers_ = 0;                  // guarded by numbers_mutex_
+  std::vector<RoadNumber> free_numbers_;  // guarded by numbers_mutex_
 
   mutable std::mutex mutex_;  // held by those who lend and register; readers need none
   base::OsMemory slab_table_;

@@ -44,7 +44,7 @@ StatusOr<std::unique_ptr<RemoteServer>> RemoteServer::Join(std::string_view url,
     StatusOr<HostPort> parsed = HostPort::Parse(address);
     if (!provider.has_value() || !parsed.ok()) {
       return Status::InvalidArgument(fmt::format("'{}' names no memory server; valid are {}",
-                                                 Printable(std::string(url)), kSyntax));
+                                                 Printable(std::string(url)), kServerSyntax));
     }
     transport.host = parsed->host;
   }
@@ -77,8 +77,14 @@ StatusOr<Extent> RemoteServer::Borrow(uint64_t bytes) {
   // A server that is lost may have forgotten the slab that is open: asked again, it says so.
   if (lost() || open_.bytes - open_used_ < bytes) {
     if (Refuses(bytes)) return refusal_;
-    auto lent = control_->Lend(joined_.id, bytes);
-    const Status status = lent.ok() ? transport_->Attach(*lent) : Note(lent.status());
+    Status status;
+    if (lost() || unattached_.bytes < bytes) {
+      auto lent = control_->Lend(joined_.id, bytes);
+      status = Note(lent.status());
+      if (lent.ok()) unattached_ = *lent;
+    }
+    LentMemory attached = unattached_;
+    if (status.ok()) status = transport_->Attach(attached);
     if (!status.ok()) {
       refusal_ = status;
       refused_bytes_ = bytes;
@@ -87,7 +93,8 @@ StatusOr<Extent> RemoteServer::Borrow(uint64_t bytes) {
       return refusal_;
     }
     refusal_ = Status::Ok();
-    open_ = *lent;
+    open_ = attached;
+    unattached_ = {};
     open_used_ = 0;
   }
   const Extent extent{bytes, open_.key, open_.base + open_used_};

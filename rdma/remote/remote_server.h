@@ -19,10 +19,6 @@ namespace tandem::rdma {
 
 class RemoteServer {
  public:
-  static constexpr const char* kSyntax =
-      "tcp://HOST:PORT, tcp-rdm://HOST:PORT, shm://NAME, shm-ofi://NAME, verbs://HOST:PORT, "
-      "verbs-ofi://HOST:PORT and efa://HOST:PORT";
-
   // `depth`, `source`: as in TransportOptions.
   static StatusOr<std::unique_ptr<RemoteServer>> Join(std::string_view url, uint64_t depth,
                                                       const std::string& source);
@@ -68,6 +64,7 @@ class RemoteServer {
   std::atomic<const char*> trouble_{nullptr};
 
   std::mutex mutex_;
+  LentMemory unattached_;   // guarded by mutex_; lent, but out of reach: tried again
   LentMemory open_;         // guarded by mutex_; the slab that is being cut up
   uint64_t open_used_ = 0;  // guarded by mutex_
 

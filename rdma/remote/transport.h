@@ -19,7 +19,7 @@ namespace tandem::rdma {
 
 struct TransportOptions {
   Provider provider = Provider::kTcp;
-  std::string host = {};     // of the server, if it has connections
+  std::string host = {};     // of the server, if it is not local
   std::string service = {};  // what it told of itself: DataRoad::ServiceFor
   uint64_t depth = 128;      // transfers that one connection carries at most
   std::string source = {};   // this machine's address to go from; empty: the system chooses
@@ -38,8 +38,9 @@ class Transport {
   // Makes borrowed memory reachable, and may change where it begins. One thread at a time.
   virtual Status Attach([[maybe_unused]] LentMemory& lent) { return Status::Ok(); }
 
-  // Looks after the server's end where connections cannot; the keeper calls it twice a second. Why
-  // they break from now on: a constant; null if they do not, as far as is known.
+  // Looks after the server's end where connections cannot; the keeper calls it now and then, twice
+  // a second while nobody keeps it waiting. Why they break from now on: a constant; null if they do
+  // not, as far as is known.
   virtual const char* Watch() { return nullptr; }
 
   // Asks the server where to go; what it is told is where this side's endpoint is.

@@ -19,7 +19,8 @@
 namespace tandem::rdma {
 
 struct Wire {
-  Wire(RemoteServer& its_server, uint32_t its_channel) : server(its_server), channel(its_channel) {}
+  Wire(RemoteServer& its_server, RoadNumber number)
+      : server(its_server), channel(number.channel), generation(number.generation) {}
   ~Wire() {
     delete retired.load();
     delete offered.load();
@@ -46,7 +47,7 @@ struct Wire {
   std::atomic<bool> wanted{false};
 
   // The keeper's side.
-  uint32_t generation = 0;
+  uint32_t generation;  // of the last connection that was begun
   std::unique_ptr<Connection> connecting;
   uint64_t deadline_ns = 0;  // of `connecting`, or of the next attempt
 };

@@ -40,22 +40,31 @@ class RoadChoice {
   bool move() const { return move_.load(std::memory_order_relaxed); }
   // A run of neighbours that comes is moved in one step, and copied page by page.
   bool MovesRun(size_t pages) const {
-    return can_move_ && roads_[true].in.ns() <= pages * roads_[false].in.ns();
+    const uint64_t moving = roads_[true].in.ns();
+    const uint64_t copying = roads_[false].in.ns();
+    if (moving == 0 || copying == 0) return move();
+    return moving <= pages * copying;
   }
 
   // A single page has come.
-  void NoteIn(bool moved, uint64_t ns) { roads_[moved].in.Note(ns); }
+  void NoteIn(bool moved, uint64_t ns) {
+    Road& road = roads_[moved];
+    road.in.Note(ns);
+    road.came.store(road.came.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
   // A batch has left that was no run of neighbours.
   void NoteOut(bool moved, uint64_t ns, size_t pages) {
     roads_[moved].out.Note(ns / pages, std::min<uint64_t>(1 + pages / 4, 4));
-    if (can_move_) Pace(pages);
+    Pace(pages);
   }
+  // One that was: those are moved whatever is in use, but time has passed.
+  void NoteNeighboursOut(size_t pages) { Pace(pages); }
 
  private:
   struct Road {
     RecentCost in;  // of a page
     RecentCost out;
-    bool known() const { return in.ns() != 0 && out.ns() != 0; }
+    std::atomic<uint32_t> came{0};  // single pages; counts may get lost
     uint64_t cost() const { return in.ns() + out.ns(); }
   };
 
@@ -67,7 +76,11 @@ class RoadChoice {
   Road roads_[2];  // by whether pages are moved
 
   // Of who calls NoteOut.
+  // Without so many single pages that come and batches that leave, a trial tells nothing.
+  static constexpr uint32_t kEnough = 8;
+
   bool trying_ = false;
+  uint32_t came_before_ = 0;              // the trial began
   size_t left_ = kFirst;                  // pages
   size_t used_ = 0;                       // pages since the last trial
   uint64_t decided_ns_ = UINT64_MAX / 4;  // cost of what is in use, when that was decided

@@ -32,7 +32,7 @@ void CopyProtectedPage(std::byte* to, uintptr_t from) {
 
 void Unmapper::TakeOut(std::span<const PageIndex> pages, std::span<uint32_t> slots) {
   if (pages.empty()) return;
-  const bool neighbours = RunOf(pages) == pages.size();
+  const bool neighbours = pages.size() > 1 && RunOf(pages) == pages.size();
   const bool move =
       roads_.can_move() && (neighbours || roads_.move() || !uffd_.has_write_protect());
   const uint64_t start = base::NowNs();
@@ -41,7 +41,11 @@ void Unmapper::TakeOut(std::span<const PageIndex> pages, std::span<uint32_t> slo
   } else {
     CopyOut(pages, slots);
   }
-  if (!neighbours) roads_.NoteOut(move, base::NowNs() - start, pages.size());
+  if (neighbours) {
+    roads_.NoteNeighboursOut(pages.size());
+  } else {
+    roads_.NoteOut(move, base::NowNs() - start, pages.size());
+  }
 }
 
 void Unmapper::MoveOut(std::span<const PageIndex> pages, std::span<uint32_t> slots) {

@@ -1,9 +1,9 @@
 // MemlinerReleaseOrder: what MemLiner's authors released, which is not what their paper describes.
 //
 // After uclasystem/MemLiner (OpenJDK 12, G1): mutators tell of the references that they *store*
-// (where they were too many, only the newest 64 count); a tracer of its own does nothing but work
-// depth first from there, wherever that leads, until its budget is used up, and passes on what is
-// left. The others work depth first too; a reference whose object is far is put aside once, and
+// (where they were too many, only 64 of the newest count); a tracer of its own does nothing but
+// work depth first from there, wherever that leads, until its budget is used up, and passes on what
+// is left. The others work depth first too; a reference whose object is far is put aside once, and
 // traced when nothing else is left. A lone tracer does both.
 //
 // Different here: the release adds one or two such threads to the collector's; here the first of
@@ -81,7 +81,7 @@ class MemlinerReleaseOrder final : public Order {
   void TakeStores() {
     std::array<uintptr_t, AccessRing::kCapacity> stored;
     const size_t n = surroundings_.TakeAccesses(stored);
-    const bool too_many = n == stored.size();
+    const bool too_many = n > stored.size() - kNewest;  // not all of them may have been objects
     for (size_t i = too_many ? n - kNewest : 0; i < n; ++i) {
       if (!surroundings_.IsMarked(stored[i])) near_.push_back(stored[i]);
     }

@@ -87,7 +87,7 @@ TEST_P(HotPath, FromMissToPostedReadNothingOfOursAllocatesLocksOrCallsTheSystem)
               sees_system_calls ? "" : "; this kernel does not show system calls");
 }
 
-INSTANTIATE_TEST_SUITE_P(Fabrics, HotPath, ::testing::Values("tcp", "shm", "shm-ofi"));
+INSTANTIATE_TEST_SUITE_P(Fabrics, HotPath, ::testing::Values("tcp", "tcp-rdm", "shm", "shm-ofi"));
 INSTANTIATE_TEST_SUITE_P(Device, HotPath, ::testing::ValuesIn(OnDevice({"verbs"})));
 
 }  // namespace

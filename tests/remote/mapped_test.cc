@@ -1,5 +1,6 @@
 // Fabric shm: what is its own, since the heap has the server's memory mapped.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <fstream>
@@ -76,6 +77,48 @@ TEST_F(Mapped, TheMemoryOfAServerThatIsKilledGoesBackToTheSystem) {
   EXPECT_TRUE(endpoint.channel().Cancel(1));
 }
 
+TEST_F(Mapped, WhatAServerHasTakenBackIsLostAndNotReadAsZeroes) {
+  const std::string address = AnyAddress("shm", "mapped");
+  ServerProcess server({"--fabric", "shm", "--listen", address, "--drain", "0"});
+  const std::unique_ptr<Fabric> fabric = Borrow(server);
+  Endpoint endpoint(*fabric, 2);
+  EXPECT_EQ(UsePages(endpoint, 1), kPages);
+  server.Kill(SIGTERM);  // it does not wait for its heaps
+  ASSERT_TRUE(endpoint.Post(endpoint.Read({slab_, 0}, 0, 1)));
+  Completion done[1];
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(endpoint.channel().Poll(done), 0u);
+  const ServerProcess next({"--fabric", "shm", "--listen", address});
+  EXPECT_TRUE(swap::Eventually([&] { return endpoint.channel().Poll(done) == 1; }));
+  EXPECT_EQ(done[0].outcome, Outcome::kServerLost);
+}
+
+TEST_F(Mapped, AServerThatWasStoppedForLongerThanALeaseHasForgottenNobody) {
+  const ServerProcess server(
+      {"--fabric", "shm", "--listen", AnyAddress("shm", "mapped"), "--lease", "1"});
+  const std::unique_ptr<Fabric> fabric = Borrow(server);
+  Endpoint endpoint(*fabric, 2);
+  EXPECT_EQ(UsePages(endpoint, 1), kPages);
+  server.Stop();
+  usleep(2'500'000);
+  EXPECT_EQ(UsePages(endpoint, 2), kPages);
+  server.Signal(SIGCONT);
+  usleep(1'000'000);
+  EXPECT_EQ(UsePages(endpoint, 3), kPages);
+  EXPECT_EQ(fabric->Stats().lent_bytes, kPages * kPage);
+  EXPECT_TRUE(fabric->LendSlab(kPage).ok());
+}
+
+TEST_F(Mapped, ATransferThatIsCancelledCostsNothingWhileTheServerIsStopped) {
+  const ServerProcess server = ServerProcess::Of("shm", "mapped");
+  const std::unique_ptr<Fabric> fabric = Borrow(server);
+  Endpoint endpoint(*fabric, 2);
+  server.Stop();
+  ASSERT_TRUE(endpoint.Post(endpoint.Read({slab_, 0}, 0, 1)));
+  EXPECT_TRUE(endpoint.channel().Cancel(1));
+  EXPECT_EQ(UsePages(endpoint, 1), kPages);
+  server.Signal(SIGCONT);
+}
+
 TEST(SessionFileTest, WhatIsLentIsSharedAndGoneAtTheEnd) {
   auto made = SessionFile::Make();
   ASSERT_TRUE(made.ok());
@@ -85,6 +128,7 @@ TEST(SessionFileTest, WhatIsLentIsSharedAndGoneAtTheEnd) {
   ASSERT_TRUE(opened.ok()) << opened.status().message();
   SessionFile& heap = **opened;
   EXPECT_TRUE(heap.OwnerLives());
+  EXPECT_FALSE(heap.Map(offset, 3 * base::kPageSize).ok());
   std::byte* const here = heap.Map(offset, 2 * base::kPageSize).value();
   EXPECT_TRUE(IsFilledWith(here, 0));
   Fill(here, 7);
@@ -100,11 +144,13 @@ TEST(SessionFileTest, AnotherFileIsNotTakenForIt) {
   ASSERT_TRUE(made.ok());
   const std::string name = (*made)->name();
   const std::string process = std::to_string(getpid());
-  for (const std::string& wrong : {std::string(), std::string("here"), process, process + ":0:1",
-                                   name + "1", std::string("99999999:3:1"), process + ":99999:1"}) {
+  const std::string place = name.substr(0, name.rfind(':'));
+  for (const std::string& wrong :
+       {std::string(), std::string("here"), process, process + ":0:1", place + ":1",
+        std::string("99999999:3:1"), process + ":99999:1"}) {
     EXPECT_FALSE(SessionFile::Open(wrong).ok()) << wrong;
   }
-  EXPECT_THAT(SessionFile::Open(process + ":0:1").status().message(), HasSubstr("another process"));
+  EXPECT_THAT(SessionFile::Open(place + ":1").status().message(), HasSubstr("another process"));
   EXPECT_TRUE(SessionFile::Open(name).ok());
 }
 

@@ -106,6 +106,7 @@ class ServerProcess {
   // HOST:PORT.
   std::string address() const { return url().substr(url().find("://") + 3); }
 
+  pid_t pid() const { return pid_; }
   void Signal(int signal) const { kill(pid_, signal); }
   // Returns when all of its threads have come to a halt: the signal alone takes effect later.
   void Stop() const {

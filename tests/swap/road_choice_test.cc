@@ -68,8 +68,20 @@ TEST_F(RoadChoiceTest, LeavesARoadAtOnceThatHasBecomeFarDearer) {
   EXPECT_LT(used_[true], 2 * RoadChoice::kFirst);
 }
 
+TEST_F(RoadChoiceTest, IsPacedByPagesThatLeaveOneByOneToo) {
+  for (int i = 0; i < 5000; ++i) {
+    roads_.NoteIn(roads_.move(), in_[roads_.move()]);
+    roads_.NoteOut(roads_.move(), out_[roads_.move()], 1);
+  }
+  EXPECT_FALSE(roads_.move());
+}
+
 TEST_F(RoadChoiceTest, StaysWhereItIsIfATrialTellsNothing) {
-  // Nothing comes page by page.
+  Run(RoadChoice::kOften);
+  in_[false] = 5000;
+  Run(2 * RoadChoice::kOften);
+  ASSERT_TRUE(roads_.move());
+  // Nothing comes page by page any more.
   for (int i = 0; i < 1000; ++i) roads_.NoteOut(roads_.move(), kBatch * 1000, kBatch);
   size_t moved = 0;
   for (int i = 0; i < 1000; ++i) {
@@ -77,6 +89,18 @@ TEST_F(RoadChoiceTest, StaysWhereItIsIfATrialTellsNothing) {
     moved += roads_.move();
   }
   EXPECT_GT(moved, 900u);
+}
+
+TEST_F(RoadChoiceTest, MovesRunsAsLongAsCopyingIsUnknown) {
+  EXPECT_TRUE(roads_.MovesRun(16));
+  roads_.NoteIn(true, 1000);
+  EXPECT_TRUE(roads_.MovesRun(16));
+  int moved = 0;
+  for (int i = 0; i < 1000; ++i) {
+    moved += roads_.MovesRun(16);
+    roads_.NoteNeighboursOut(16);
+  }
+  EXPECT_GT(moved, 900);  // but for trials
 }
 
 TEST_F(RoadChoiceTest, MovesARunIfOneStepIsCheaperThanToCopyEachPage) {

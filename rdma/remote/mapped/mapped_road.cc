@@ -39,7 +39,7 @@ void MappedRoad::CloseSession(std::unique_ptr<DataSession> session) {
 }
 
 StatusOr<std::string> MappedRoad::OpenRoad(DataSession&, const RoadNumber&, const std::string&) {
-  return std::string();
+  return Status::InvalidArgument("this fabric's channels need no road");
 }
 
 void MappedRoad::Serve(int wait_ms) {

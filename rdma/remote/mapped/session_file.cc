@@ -13,9 +13,34 @@
 #include <cstdio>
 #include <cstring>
 
+#include "rdma/remote/random_number.h"
 #include "runtime/base/os_memory.h"
 
 namespace tandem::rdma {
+
+namespace {
+
+// A file of the kind that Make makes, or -1 and errno. What lies there in truth may be anything:
+// nothing else is opened.
+int OpenMemoryFile(const std::string& path) {
+  const Descriptor found(open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (found.get() < 0) return -1;
+  struct stat what {};
+  if (fstat(found.get(), &what) != 0) return -1;
+  if (!S_ISREG(what.st_mode) || what.st_size < off_t{base::kPageSize}) {
+    errno = EBADF;
+    return -1;
+  }
+  const int file = open(fmt::format("/proc/self/fd/{}", found.get()).c_str(), O_RDWR | O_CLOEXEC);
+  if (file >= 0 && fcntl(file, F_GET_SEALS) < 0) {  // on a disk
+    close(file);
+    errno = EBADF;
+    return -1;
+  }
+  return file;
+}
+
+}  // namespace
 
 StatusOr<std::unique_ptr<SessionFile>> SessionFile::Make() {
   std::unique_ptr<SessionFile> made(new SessionFile);
@@ -24,15 +49,12 @@ StatusOr<std::unique_ptr<SessionFile>> SessionFile::Make() {
     return Status::ResourceExhausted(
         fmt::format("cannot make a file in memory: {}", std::strerror(errno)));
   }
-  struct stat found {};
-  if (fstat(made->file_.get(), &found) != 0) {
-    return Status::Internal(fmt::format("fstat: {}", std::strerror(errno)));
-  }
   made->owner_ = getpid();
   made->owners_number_ = made->file_.get();
-  made->inode_ = found.st_ino;
+  made->number_ = RandomNumber();
   if (auto header = made->Grow(base::kPageSize); !header.ok()) return header.status();
   if (Status s = made->MapHeader(); !s.ok()) return s;
+  made->header_->number = made->number_;
   made->header_->serving.store(true);
   return made;
 }
@@ -40,25 +62,24 @@ StatusOr<std::unique_ptr<SessionFile>> SessionFile::Make() {
 StatusOr<std::unique_ptr<SessionFile>> SessionFile::Open(const std::string& name) {
   std::unique_ptr<SessionFile> opened(new SessionFile);
   if (std::sscanf(name.c_str(), "%d:%d:%" SCNu64, &opened->owner_, &opened->owners_number_,
-                  &opened->inode_) != 3) {
+                  &opened->number_) != 3) {
     return Status::InvalidArgument("the memory server names no file to map");
   }
   const int owner = opened->owner_;
-  // Before the file is opened: should another process get the number, the inode is not right.
   opened->owner_watch_ = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, owner, 0)));
   const std::string path = fmt::format("/proc/{}/fd/{}", owner, opened->owners_number_);
-  opened->file_ = Descriptor(open(path.c_str(), O_RDWR | O_CLOEXEC));
-  struct stat found {};
-  const bool there = opened->owner_watch_.get() >= 0 && opened->file_.get() >= 0 &&
-                     fstat(opened->file_.get(), &found) == 0;
-  if (!there || found.st_ino != opened->inode_) {
-    return Status::Unavailable(fmt::format(
-        "cannot map what the memory server's process {} lends: {} (fabric shm wants both to belong "
-        "to one user and to see each other's processes; tcp does not)",
-        owner, there ? "another process has that number here" : std::strerror(errno)));
+  opened->file_ = Descriptor(OpenMemoryFile(path));
+  const char* trouble = std::strerror(errno);
+  if (opened->owner_watch_.get() >= 0 && opened->file_.get() >= 0) {
+    if (Status s = opened->MapHeader(); !s.ok()) return s;
+    if (opened->header_->number == opened->number_) return opened;
+    trouble = "another process has that number here";
   }
-  if (Status s = opened->MapHeader(); !s.ok()) return s;
-  return opened;
+  return Status::Unavailable(
+      fmt::format("cannot map what the memory server's process {} lends: {} (fabric shm wants both "
+                  "to belong to "
+                  "one user and to see each other's processes; tcp does not)",
+                  owner, trouble));
 }
 
 SessionFile::~SessionFile() {
@@ -66,7 +87,7 @@ SessionFile::~SessionFile() {
 }
 
 std::string SessionFile::name() const {
-  return fmt::format("{}:{}:{}", owner_, owners_number_, inode_);
+  return fmt::format("{}:{}:{}", owner_, owners_number_, number_);
 }
 
 Status SessionFile::MapHeader() {
@@ -85,6 +106,11 @@ StatusOr<uint64_t> SessionFile::Grow(uint64_t bytes) {
 }
 
 StatusOr<std::byte*> SessionFile::Map(uint64_t offset, uint64_t bytes) {
+  struct stat file {};
+  if (fstat(file_.get(), &file) != 0 || bytes > static_cast<uint64_t>(file.st_size) ||
+      offset > static_cast<uint64_t>(file.st_size) - bytes) {
+    return Status::InvalidArgument("the memory server names memory that it does not lend");
+  }
   void* start = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file_.get(),
                      static_cast<off_t>(offset));
   if (start == MAP_FAILED) {
@@ -100,7 +126,7 @@ StatusOr<std::byte*> SessionFile::Map(uint64_t offset, uint64_t bytes) {
 
 bool SessionFile::OwnerLives() const {
   pollfd watch{owner_watch_.get(), POLLIN, 0};
-  return poll(&watch, 1, 0) == 0;
+  return poll(&watch, 1, 0) != 1 || (watch.revents & POLLIN) == 0;
 }
 
 void SessionFile::End() {

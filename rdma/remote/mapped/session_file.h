@@ -7,7 +7,7 @@
 // through the server's /proc/PID/fd, which takes a process of the same user that can see the
 // server's. It goes when the last process goes that has it; what it holds can be taken away before.
 //
-// One thread at a time, but for serving().
+// Grow and Map: one thread at a time. The others: any.
 #pragma once
 
 #include <atomic>
@@ -32,7 +32,7 @@ class SessionFile {
   SessionFile(const SessionFile&) = delete;
   SessionFile& operator=(const SessionFile&) = delete;
 
-  // PID:DESCRIPTOR:INODE, the last of which tells whether it is still the same file.
+  // PID:DESCRIPTOR:NUMBER, the last of which, drawn at random, stands in the header.
   std::string name() const;
 
   // Makes room for so many bytes more, whole pages, which read as zero; returns where they begin.
@@ -57,6 +57,7 @@ class SessionFile {
 
  private:
   struct Header {
+    uint64_t number;
     std::atomic<bool> serving;
   };
   struct Mapping {
@@ -69,7 +70,7 @@ class SessionFile {
 
   int owner_ = 0;          // a process
   int owners_number_ = 0;  // of the descriptor there
-  uint64_t inode_ = 0;
+  uint64_t number_ = 0;
   Descriptor file_;
   Descriptor owner_watch_;  // readable when the owner is gone; the heap's end
   uint64_t bytes_ = 0;      // the server's end

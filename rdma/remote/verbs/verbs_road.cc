@@ -167,7 +167,7 @@ class Road final : public VerbsRoad {
     if (id->verbs != listener_->verbs) {
       return Status::InvalidArgument("it came through another RDMA device");
     }
-    if (session.endpoints.size() >= kMaxChannels) {
+    if (note.channel >= kMaxChannels) {
       return Status::ResourceExhausted("the client has too many channels");
     }
     Session::Endpoint& place = session.endpoints[note.channel];
