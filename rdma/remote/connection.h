@@ -49,6 +49,7 @@ class Connection {
   };
   struct Report {
     size_t done = 0;          // how many contexts were filled in
+    bool more = false;        // others may have completed as well
     bool broken = false;      // nothing more comes: close it
     void* refused = nullptr;  // of the transfer that the server refused, which broke it
   };

@@ -180,7 +180,7 @@ Connection::Report LibfabricConnection::Poll(std::span<void*> done) {
     return report;
   }
   for (ssize_t i = 0; i < n; ++i) done[i] = entries[i].op_context;
-  return {.done = static_cast<size_t>(n)};
+  return {.done = static_cast<size_t>(n), .more = static_cast<size_t>(n) == done.size()};
 }
 
 }  // namespace tandem::rdma

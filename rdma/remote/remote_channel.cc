@@ -90,7 +90,7 @@ size_t RemoteChannel::Post(std::span<const Transfer> transfers) {
 
 size_t RemoteChannel::Poll(std::span<Completion> done) {
   if (in_flight_ == 0) return 0;
-  for (uint32_t i = 0; i < roads_.size(); ++i) Reap(i);
+  for (uint32_t i = 0; i < roads_.size(); ++i) Reap(i, done.size());
   Issue();
   size_t count = 0;
   for (uint8_t lane = 0; lane < kLaneCount; ++lane) {
@@ -133,7 +133,7 @@ void RemoteChannel::Finish(Slot& slot, Outcome outcome) {
   if (outcome == Outcome::kDone) fabric_.CountMoved(slot.transfer);
 }
 
-void RemoteChannel::Reap(uint32_t index) {
+void RemoteChannel::Reap(uint32_t index, size_t wanted) {
   Road& road = roads_[index];
   if (road.wire.server.lost()) {
     TellLoss(index);
@@ -144,7 +144,7 @@ void RemoteChannel::Reap(uint32_t index) {
     return;
   }
   void* done[16];
-  for (;;) {
+  for (size_t reaped = 0;;) {
     const Connection::Report report = road.connection->Poll(done);
     for (size_t i = 0; i < report.done; ++i) Finish(*static_cast<Slot*>(done[i]), Outcome::kDone);
     if (report.broken) {
@@ -154,7 +154,8 @@ void RemoteChannel::Reap(uint32_t index) {
       Disconnect(index);
       return;
     }
-    if (report.done < std::size(done)) return;
+    reaped += report.done;
+    if (!report.more || reaped >= wanted) return;
   }
 }
 

@@ -94,8 +94,8 @@ class RemoteChannel final : public Channel {
   void Remove(uint32_t index);
   void Release(uint32_t index);
   void Finish(Slot& slot, Outcome outcome);
-  // Takes what has completed off the wire.
-  void Reap(uint32_t road);
+  // Takes what has completed off the wire: as many transfers as are wanted, if there are so many.
+  void Reap(uint32_t road, size_t wanted);
   // Sends what may go.
   void Issue();
   bool TryIssue(Slot& slot);

@@ -182,7 +182,7 @@ size_t Arrivals::Land(size_t max) {
     i += run;
   }
   if (n > 0) overdue_checks_ = 0;
-  if (n == 0) RetryOverdue();  // else more may have completed than was told
+  if (n < max) RetryOverdue();  // else more may have completed than was asked for
   Unlock();
   return landed;
 }

@@ -108,6 +108,19 @@ TEST_F(Mapped, AServerThatWasStoppedForLongerThanALeaseHasForgottenNobody) {
   EXPECT_TRUE(fabric->LendSlab(kPage).ok());
 }
 
+TEST_F(Mapped, APollReturnsAsMuchAsThereIsRoomFor) {
+  const ServerProcess server = ServerProcess::Of("shm", "mapped");
+  const std::unique_ptr<Fabric> fabric = Borrow(server);
+  Endpoint endpoint(*fabric, 100);
+  for (size_t i = 0; i < 100; ++i) {
+    ASSERT_TRUE(endpoint.Post(endpoint.Read({slab_, i * kPage}, i, i, Lane::kPrefetch)));
+  }
+  // Else who polls would take what is left for overdue. Lanes but demand go in batches of 16.
+  Completion done[16];
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(endpoint.channel().Poll(done), 16u);
+  EXPECT_EQ(endpoint.channel().Poll(done), 4u);
+}
+
 TEST_F(Mapped, ATransferThatIsCancelledCostsNothingWhileTheServerIsStopped) {
   const ServerProcess server = ServerProcess::Of("shm", "mapped");
   const std::unique_ptr<Fabric> fabric = Borrow(server);

@@ -67,7 +67,7 @@ Connection::Report MappedConnection::Poll(std::span<void*> done) {
     return {.broken = true};
   }
   taken_ += n;
-  return {.done = n};
+  return {.done = n, .more = taken_ < posted_};
 }
 
 }  // namespace tandem::rdma

@@ -160,7 +160,10 @@ Connection::Report VerbsConnection::Poll(std::span<void*> done) {
       if (entry.request.opcode == IBV_WR_RDMA_READ) --reads_;
       done[report.done++] = entry.context;
     }
-    if (report.done == done.size()) return report;
+    if (report.done == done.size()) {
+      report.more = true;
+      return report;
+    }
     if (broken_) {
       report.broken = true;
       report.refused = refused_;
