@@ -29,8 +29,8 @@ class RoadChoice {
   // Pages that leave, from one event to the next. Where the other road was far dearer it is tried
   // more seldom: then a trial costs as much as it can.
   static constexpr size_t kFirst = 256;
-  static constexpr size_t kOften = 2048;
-  static constexpr size_t kSeldom = 8192;
+  static constexpr size_t kOften = 4096;
+  static constexpr size_t kSeldom = 16384;
   static constexpr size_t kTrial = 64;
 
   // `move` false: this kernel, or this fabric, leaves copying only.
