@@ -1,16 +1,17 @@
-// What our channels over libfabric cost over libfabric itself, and what the pager adds.
+// What our channels to memory servers cost over libfabric itself, and what the pager adds.
 //
 // `Read`: 4 KiB reads from another process on this machine, one at a time and 32 at a time, through
 // our channel from a memory server (`ours_us`, `ours_gb_s`), and in turn with it through a bare
-// endpoint of the same provider from a process that does nothing but progress (`bare_us`,
+// endpoint of libfabric's tcp or shm from a process that does nothing but progress (`bare_us`,
 // `bare_gb_s`). `ratio` is ours over bare, of time for one and of bandwidth for 32. `server_us` is
 // the memory server's processor time for a page of ours. While one side is measured the far
 // process of the other is stopped.
 // `Miss`: a chase through far pages of a heap over the same server, by barrier; `adds_us` is the
 // median fetch less a read of a page through the channel, measured before.
-// Targets: ratio of time at most 1.3 (shm) and 1.5 (tcp), of bandwidth at least 0.8; adds_us at
-// most
-// 2. Limit: on one machine both ends, and the emulated wire between them, share its cores.
+// Targets: ratio of time at most 1.3 (shm, shm_ofi) and 1.5 (tcp), of bandwidth at least 0.8;
+// adds_us at most 2.
+// Limit: on one machine both ends, and the emulated wire between them, share its cores; where the
+// server's memory is mapped (shm), memory's own latency and bandwidth.
 //
 // Needs the command `tandem`, built: ../tools/tandem from here, or what TANDEM_COMMAND names.
 #include <benchmark/benchmark.h>

@@ -138,6 +138,7 @@ void VirtualCollector::NoteAccess(Granule granule) {
   }
   const ObjectId id = graph_.Find(granule);
   if (id == kNoObject) return;
+  if (access_log_ == tracer::AccessLog::kObjects) stamps_.Use(granule / kPageGranules);
   const Object& object = graph_.at(id);
   if (access_log_ == tracer::AccessLog::kObjects && object.marked_in == cycle_) return;
   accesses_.Push(ReferenceTo(object.granule));
@@ -145,7 +146,10 @@ void VirtualCollector::NoteAccess(Granule granule) {
 
 void VirtualCollector::NoteStore(Granule granule, Granule old_target, Granule new_target) {
   if (!running_) return;
-  if (access_log_ == tracer::AccessLog::kObjects) accesses_.Push(ReferenceTo(granule));
+  if (access_log_ == tracer::AccessLog::kObjects) {
+    stamps_.Use(granule / kPageGranules);
+    accesses_.Push(ReferenceTo(granule));
+  }
   if (access_log_ == tracer::AccessLog::kStores && new_target != kNullGranule) {
     const Object* stored = ObjectAt(new_target);
     if (stored != nullptr && stored->marked_in != cycle_) accesses_.Push(ReferenceTo(new_target));

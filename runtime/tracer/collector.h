@@ -121,6 +121,7 @@ class Collector {
 
   Handshakes& handshakes() { return handshakes_; }
   GreyPool& grey() { return grey_; }
+  PageStamps& stamps() { return stamps_; }
   CollectorMetrics& metrics() { return metrics_; }
   record::Recorder* recorder() const { return options_.recorder; }
   uint64_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }

@@ -42,7 +42,9 @@ class MemlinerOrder final : public Order {
   using Options = MemlinerOptions;
 
   MemlinerOrder(const Options& options, Surroundings& surroundings, OrderMetrics& metrics)
-      : options_(options), surroundings_(surroundings), metrics_(metrics) {}
+      : options_(options), surroundings_(surroundings), metrics_(metrics) {
+    if (Estimates()) surroundings_.stamps().SetEpoch(0);  // from now on uses are noted
+  }
 
   void Push(std::span<const uintptr_t> references, Tag parent) override {
     // The tag of an explored object: 1 + the hops that led to it. 0: it came out of the queue.
@@ -56,8 +58,10 @@ class MemlinerOrder final : public Order {
   }
 
   size_t Pop(std::span<Grey> out) override {
-    if (Estimates())
-      epoch_ = static_cast<uint64_t>(surroundings_.Turnover() / options_.epoch_change);
+    if (Estimates()) {
+      surroundings_.stamps().SetEpoch(
+          static_cast<uint64_t>(surroundings_.Turnover() / options_.epoch_change));
+    }
     TakeAccesses();
     size_t n = 0;
     for (; n < out.size() && !near_.empty(); near_.pop_back()) out[n++] = near_.back();
@@ -94,14 +98,13 @@ class MemlinerOrder final : public Order {
     std::array<uintptr_t, 64> used;
     const size_t n = surroundings_.TakeAccesses(used);
     for (size_t i = 0; i < n; ++i) {
-      if (Estimates()) surroundings_.stamps().Stamp(surroundings_.PageOf(used[i]), epoch_);
       if (!surroundings_.IsMarked(used[i])) near_.emplace_back(used[i], Tag{1});
     }
   }
 
   bool Estimates() const { return options_.epoch_delta > 0; }
   bool ProbablyFar(swap::PageIndex page) {
-    if (Estimates()) return surroundings_.stamps().Age(page, epoch_) > options_.epoch_delta;
+    if (Estimates()) return surroundings_.stamps().Age(page) > options_.epoch_delta;
     return surroundings_.Where(page) != Whereabouts::kLocal;
   }
 
@@ -116,7 +119,6 @@ class MemlinerOrder final : public Order {
   OrderMetrics& metrics_;
   std::vector<Grey> near_;  // being explored, depth first
   std::deque<Grey> queue_;  // the tag counts deferrals
-  uint64_t epoch_ = 0;
 };
 
 }  // namespace tandem::tracer

@@ -35,6 +35,7 @@ MutatorThread::MutatorThread(Collector& collector, heap::Space& space, heap::Blo
                              std::unique_ptr<swap::Port> port, internal::AllocationRegion* regions)
     : collector_(collector),
       space_(space),
+      stamps_(collector.stamps()),
       port_(std::move(port)),
       allocator_(space, pool, *port_),
       regions_(regions),

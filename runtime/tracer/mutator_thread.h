@@ -34,6 +34,7 @@
 #include "runtime/swap/port.h"
 #include "runtime/tracer/access_ring.h"
 #include "runtime/tracer/grey_pool.h"
+#include "runtime/tracer/page_stamps.h"
 #include "runtime/tracer/stack_scan.h"
 #include "tandem/internal/barrier.h"
 #include "tandem/internal/saved_registers.h"
@@ -120,13 +121,17 @@ class MutatorThread {
     // Relaxed: changes when stopped.
     const AccessLog log = access_log_.load(std::memory_order_relaxed);
     if (log == AccessLog::kNone || log == AccessLog::kStores) return;
-    if (log == AccessLog::kObjects && space_.tables.IsMarked(heap::HeaderOf(address))) return;
+    if (log == AccessLog::kObjects) {
+      stamps_.Use(space_.PageOf(address));
+      if (space_.tables.IsMarked(heap::HeaderOf(address))) return;
+    }
     accesses_.Push(address);
   }
   // The write barrier's: the object that holds the slot is used as well.
   void NoteStore(uintptr_t slot, uintptr_t new_reference) {
     const AccessLog log = access_log_.load(std::memory_order_relaxed);  // as in NoteAccess
     if (log == AccessLog::kObjects && space_.blocks.Contains(slot)) {
+      stamps_.Use(space_.PageOf(slot));
       const uintptr_t object = space_.FindObject(slot);
       if (object != 0 && !space_.tables.IsMarked(object)) accesses_.Push(slot);
     } else if (log == AccessLog::kStores && space_.blocks.Contains(new_reference) &&
@@ -187,6 +192,7 @@ class MutatorThread {
 
   Collector& collector_;
   heap::Space& space_;
+  PageStamps& stamps_;
   std::unique_ptr<swap::Port> port_;
   heap::ThreadAllocator allocator_;
   internal::AllocationRegion* const regions_;

@@ -42,7 +42,8 @@ class Surroundings {
   // How often local memory has been replaced so far: 0.5 once half as many pages have left it as
   // it has.
   virtual double Turnover() = 0;
-  // Shared by the heap's tracers. For an order to write and to read.
+  // Shared by the heap's tracers. Mutators stamp what they use while accesses are logged as
+  // kObjects.
   virtual PageStamps& stamps() = 0;
 
   // Whether pages that were looked ahead for have been used by mutators often enough of late.

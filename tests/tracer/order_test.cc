@@ -169,9 +169,8 @@ TEST_F(OrderTest, MemlinerDoesNotExploreWhatIsMarked) {
 TEST_F(OrderTest, MemlinerEstimatesByEpochsIfAsked) {
   // Page 1 is far and was used just now; page 2 is local and nobody knows of a use.
   around_.far = {1};
-  around_.marked = {At(1, 8)};
-  around_.accesses = {At(1, 8)};
   auto order = Make("memliner,epoch_delta=1,epoch_change=0.5");
+  around_.stamps().Use(1);
   Push(*order, {At(2), At(1)}, 0);
   std::array<Grey, 1> out;
   ASSERT_EQ(order->Pop(out), 1u);
