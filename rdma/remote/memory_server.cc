@@ -1,8 +1,11 @@
 #include "rdma/remote/memory_server.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <future>
 #include <optional>
@@ -64,7 +67,7 @@ Status MemoryServer::Open() {
     StatusOr<std::string> socket = SharedMemoryControlAddress(o.listen);
     if (!socket.ok()) return socket.status();
     address = *socket;
-    socket_path_ = address.substr(std::strlen("unix:"));
+    if (Status s = TakeName(address.substr(std::strlen("unix:"))); !s.ok()) return s;
     const size_t removed = *provider == Provider::kShmOfi ? RemoveStaleSharedMemory() : 0;
     if (removed > 0) {
       o.log(fmt::format("removed {} files of processes that were killed from {}", removed,
@@ -110,6 +113,20 @@ Status MemoryServer::Open() {
     url_ = fmt::format("{}://{}:{}", o.fabric, o.listen.substr(0, o.listen.rfind(':')),
                        control_->port());
   }
+  return Status::Ok();
+}
+
+// gRPC would take the name from another server that has it.
+Status MemoryServer::TakeName(const std::string& socket_path) {
+  const std::string lock_path = socket_path + ".lock";
+  name_lock_ = Descriptor(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (name_lock_.get() < 0 || flock(name_lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    return Status::Unavailable(
+        errno == EWOULDBLOCK
+            ? fmt::format("a memory server has the name {} already", Printable(options_.listen))
+            : fmt::format("cannot lock {}: {}", lock_path, std::strerror(errno)));
+  }
+  socket_path_ = socket_path;
   return Status::Ok();
 }
 

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "rdma/remote/control.h"
+#include "rdma/remote/descriptor.h"
 #include "tandem/status.h"
 
 namespace tandem::rdma {
@@ -85,6 +86,7 @@ class MemoryServer final : private ControlHandler {
 
   explicit MemoryServer(MemoryServerOptions options);
   Status Open();
+  Status TakeName(const std::string& socket_path);
   void DataThread();
   // Runs `task` on the data thread and waits for it.
   void OnDataThread(const std::function<void()>& task);
@@ -107,6 +109,7 @@ class MemoryServer final : private ControlHandler {
 
   MemoryServerOptions options_;
   std::string url_;
+  Descriptor name_lock_;     // of the name, if it is local; held for as long as this exists
   std::string socket_path_;  // to be removed at the end; empty: none
   uint64_t epoch_ = 0;
   std::atomic<bool> draining_{false};

@@ -230,6 +230,21 @@ TEST_F(MemoryServerTest, SurvivesStrangersOnBothPorts) {
   EXPECT_EQ(endpoint.Carry(endpoint.Write({slab, 0}, 0, 1)), Outcome::kDone);
 }
 
+TEST_F(MemoryServerTest, ANameIsOneServersAtATime) {
+  for (const char* fabric : {"shm", "shm-ofi"}) {
+    const MemoryServerOptions options{.fabric = fabric, .listen = AnyAddress("shm", "only-one")};
+    auto first = MemoryServer::Start(options);
+    ASSERT_TRUE(first.ok()) << first.status().message();
+    const auto second = MemoryServer::Start(options);
+    EXPECT_EQ(second.status().code(), StatusCode::kUnavailable);
+    EXPECT_THAT(second.status().message(), HasSubstr("has the name " + options.listen));
+    // The first is there still, and leaves the name to others when it goes.
+    EXPECT_TRUE(OpenOrDie((*first)->url())->LendSlab(kPage).ok());
+    first->reset();
+    EXPECT_TRUE(MemoryServer::Start(options).ok());
+  }
+}
+
 TEST_F(MemoryServerTest, EndsInPeaceWhenAskedTo) {
   ServerProcess process = ServerProcess::Tcp();
   process.Kill(SIGTERM);  // checks how it ends
