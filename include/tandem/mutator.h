@@ -1,8 +1,8 @@
 // Mutator: a thread's attachment to a heap; what it allocates with.
 //
 // Construct one on the thread's stack; it attaches the constructing thread until destroyed (by
-// the same thread, before the heap). The thread's stack from here down is scanned for references
-// conservatively, so raw T* in its frames keep objects alive. One Mutator a thread and heap.
+// the same thread, before the heap). The thread's stack is scanned for references conservatively,
+// so raw T* in its frames keep objects alive. One Mutator a thread and heap.
 // Stacks are scanned one by one, so a raw T* must not wander from one thread's stack to another's
 // by a way that the collector does not see (a global, a native queue): hand it over in a Member or
 // a Persistent.

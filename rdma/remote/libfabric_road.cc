@@ -345,7 +345,7 @@ class DatagramRoad final : public LibfabricRoad {
       return OfiError("binding an address vector", r);
     }
     if (int r = fi_enable(endpoint->get()); r != 0) return OfiError("enabling an endpoint", r);
-    auto address = AddressOf(*endpoint->get());
+    auto address = AddressOf(**endpoint);
     if (!address.ok()) return address;
     place.addresses = std::move(owned);
     place.endpoint = std::move(*endpoint);
