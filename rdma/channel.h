@@ -44,6 +44,12 @@ struct Transfer {
   uint64_t cookie = 0;  // the poster's name for this transfer; unique among those in flight
 };
 
+// Whether two transfers are about the same bytes of far memory, some at least.
+inline bool Overlap(const Transfer& a, const Transfer& b) {
+  return a.far.slab == b.far.slab && a.far.offset_bytes < b.far.offset_bytes + b.bytes &&
+         b.far.offset_bytes < a.far.offset_bytes + a.bytes;
+}
+
 enum class Outcome : uint8_t {
   kDone,
   kServerLost,  // the far side is gone: no transfer to it will ever succeed again

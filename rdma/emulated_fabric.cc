@@ -7,9 +7,9 @@
 #include <optional>
 #include <thread>
 #include <variant>
-#include <vector>
 
 #include "rdma/saved_preset.h"
+#include "rdma/slot_lists.h"
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/options.h"
@@ -162,9 +162,7 @@ class EmulatedChannel final : public Channel {
       : fabric_(fabric),
         faults_(fabric.options_.Faults(), number),
         needs_clock_(fabric.link_.TakesTime() || fabric.options_.delay > 0),
-        slots_(fabric.options_.depth) {
-    for (uint32_t i = 0; i < slots_.size(); ++i) Append(kFree, i);
-  }
+        slots_(fabric.options_.depth, kFree) {}
 
   size_t Post(std::span<const Transfer> transfers) override;
   size_t Poll(std::span<Completion> done) override;
@@ -173,27 +171,19 @@ class EmulatedChannel final : public Channel {
   size_t in_flight() const override { return in_flight_; }
 
  private:
-  static constexpr uint32_t kNone = UINT32_MAX;
   enum ListName : uint8_t { kDelayed = kLaneCount, kLost, kFree, kListCount };
 
   struct Slot {
+    SlotLinks links;
     Transfer transfer;
     Passage passage;
     Fault fault;
     uint64_t sequence = 0;  // counts the transfers of the channel
     Outcome outcome = Outcome::kDone;
     bool moved = false;  // its bytes have moved and `outcome` is known
-    uint8_t list = kFree;
-    uint32_t next = kNone;
-    uint32_t previous = kNone;
-  };
-  struct List {
-    uint32_t first = kNone;
-    uint32_t last = kNone;
   };
 
-  void Append(uint8_t list, uint32_t index);
-  void Remove(uint32_t index);
+  void Take(uint32_t index, uint8_t list);
   void Release(uint32_t index);
   uint32_t NextDue(uint64_t now_ns);
   bool MustWaitForWrite(const Slot& slot) const;
@@ -204,43 +194,29 @@ class EmulatedChannel final : public Channel {
   EmulatedFabric& fabric_;
   FaultInjector faults_;
   const bool needs_clock_;
-  std::vector<Slot> slots_;
-  List lists_[kListCount];
+  SlotLists<Slot, kListCount> slots_;
   size_t in_flight_ = 0;
   size_t writes_waiting_[kLaneCount] = {};  // in the lanes' lists
   uint64_t posted_ = 0;
 };
 
-void EmulatedChannel::Append(uint8_t list, uint32_t index) {
-  List& l = lists_[list];
+// Into that list, with the counts that hang on it.
+void EmulatedChannel::Take(uint32_t index, uint8_t list) {
   Slot& slot = slots_[index];
-  slot.list = list;
-  slot.next = kNone;
-  slot.previous = l.last;
-  (l.last == kNone ? l.first : slots_[l.last].next) = index;
-  l.last = index;
-  if (list < kLaneCount) writes_waiting_[list] += slot.transfer.direction == Direction::kWrite;
-}
-
-void EmulatedChannel::Remove(uint32_t index) {
-  const Slot& slot = slots_[index];
-  List& l = lists_[slot.list];
-  (slot.previous == kNone ? l.first : slots_[slot.previous].next) = slot.next;
-  (slot.next == kNone ? l.last : slots_[slot.next].previous) = slot.previous;
-  if (slot.list < kLaneCount) {
-    writes_waiting_[slot.list] -= slot.transfer.direction == Direction::kWrite;
-  }
+  const size_t writes = slot.transfer.direction == Direction::kWrite ? 1 : 0;
+  if (slot.links.list < kLaneCount) writes_waiting_[slot.links.list] -= writes;
+  if (list < kLaneCount) writes_waiting_[list] += writes;
+  slots_.Move(index, list);
 }
 
 void EmulatedChannel::Release(uint32_t index) {
-  Remove(index);
-  Append(kFree, index);
+  Take(index, kFree);
   --in_flight_;
 }
 
 bool EmulatedChannel::HasCookie(uint64_t cookie) const {
   return std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
-    return slot.list != kFree && slot.transfer.cookie == cookie;
+    return slot.links.list != kFree && slot.transfer.cookie == cookie;
   });
 }
 
@@ -248,12 +224,11 @@ size_t EmulatedChannel::Post(std::span<const Transfer> transfers) {
   const uint64_t now_ns = NowNs();
   size_t accepted = 0;
   for (const Transfer& transfer : transfers) {
-    const uint32_t index = lists_[kFree].first;
-    if (index == kNone) break;
+    const uint32_t index = slots_.First(kFree);
+    if (index == kNoSlot) break;
     TANDEM_DCHECK(fabric_.IsRegistered(transfer.local, transfer.bytes),
                   "a transfer's buffer must be registered");
     TANDEM_DCHECK(!HasCookie(transfer.cookie), "a cookie in flight must be unique");
-    Remove(index);
     Slot& slot = slots_[index];
     slot.transfer = transfer;
     slot.passage = fabric_.link_.Send(transfer.direction, transfer.lane, transfer.bytes, now_ns);
@@ -262,7 +237,7 @@ size_t EmulatedChannel::Post(std::span<const Transfer> transfers) {
     slot.moved = false;
     // Relaxed: a statistic.
     if (slot.fault) fabric_.faults_injected_.fetch_add(1, std::memory_order_relaxed);
-    Append(slot.fault.lost ? uint8_t{kLost} : static_cast<uint8_t>(transfer.lane), index);
+    Take(index, slot.fault.lost ? uint8_t{kLost} : static_cast<uint8_t>(transfer.lane));
     ++in_flight_;
     ++accepted;
   }
@@ -275,17 +250,16 @@ size_t EmulatedChannel::Poll(std::span<Completion> done) {
   size_t count = 0;
   while (count < done.size()) {
     const uint32_t index = NextDue(now_ns);
-    if (index == kNone) break;
+    if (index == kNoSlot) break;
     Slot& slot = slots_[index];
     if (fabric_.Dead()) {
       slot.outcome = Outcome::kServerLost;
-    } else if (slot.fault.delayed && slot.list != kDelayed) {
+    } else if (slot.fault.delayed && slot.links.list != kDelayed) {
       // A write takes effect when its turn comes, else later writes would overtake it; only the
       // word of it is late. A read delivers late.
       if (slot.transfer.direction == Direction::kWrite) Move(slot);
       slot.passage.rest_ns += fabric_.options_.delay_ns;
-      Remove(index);
-      Append(kDelayed, index);
+      Take(index, kDelayed);
       continue;
     } else if (!slot.moved) {
       Move(slot);
@@ -299,15 +273,15 @@ size_t EmulatedChannel::Poll(std::span<Completion> done) {
 // The transfer whose completion is next among those due. With the far side dead, all are.
 uint32_t EmulatedChannel::NextDue(uint64_t now_ns) {
   const bool dead = fabric_.Dead();
-  uint32_t best = kNone;
+  uint32_t best = kNoSlot;
   const auto consider = [&](uint32_t index) {
-    if (best == kNone || slots_[index].passage.due_ns() < slots_[best].passage.due_ns()) {
+    if (best == kNoSlot || slots_[index].passage.due_ns() < slots_[best].passage.due_ns()) {
       best = index;
     }
   };
   for (size_t lane = 0; lane < kLaneCount; ++lane) {
-    const uint32_t first = lists_[lane].first;
-    if (first == kNone) continue;
+    const uint32_t first = slots_.First(lane);
+    if (first == kNoSlot) continue;
     Slot& slot = slots_[first];
     const Transfer& transfer = slot.transfer;
     if (dead || (fabric_.link_.Arrived(transfer.direction, transfer.lane, slot.passage, now_ns) &&
@@ -315,7 +289,7 @@ uint32_t EmulatedChannel::NextDue(uint64_t now_ns) {
       consider(first);
     }
   }
-  for (uint32_t i = lists_[kDelayed].first; i != kNone; i = slots_[i].next) {
+  for (uint32_t i = slots_.First(kDelayed); i != kNoSlot; i = slots_.Next(i)) {
     if (dead || slots_[i].passage.due_ns() <= now_ns) consider(i);
   }
   return best;
@@ -327,15 +301,11 @@ bool EmulatedChannel::MustWaitForWrite(const Slot& slot) const {
   const Transfer& mine = slot.transfer;
   if (mine.direction != Direction::kWrite) return false;
   for (size_t lane = 0; lane < kLaneCount; ++lane) {
-    if (lane == slot.list || writes_waiting_[lane] == 0) continue;
-    for (uint32_t i = lists_[lane].first; i != kNone; i = slots_[i].next) {
+    if (lane == slot.links.list || writes_waiting_[lane] == 0) continue;
+    for (uint32_t i = slots_.First(lane); i != kNoSlot; i = slots_.Next(i)) {
       const Transfer& other = slots_[i].transfer;
       if (slots_[i].sequence > slot.sequence) break;
-      if (other.direction == Direction::kWrite && other.far.slab == mine.far.slab &&
-          other.far.offset_bytes < mine.far.offset_bytes + mine.bytes &&
-          mine.far.offset_bytes < other.far.offset_bytes + other.bytes) {
-        return true;
-      }
+      if (other.direction == Direction::kWrite && Overlap(mine, other)) return true;
     }
   }
   return false;
@@ -359,17 +329,14 @@ void EmulatedChannel::Move(Slot& slot) {
   } else {
     std::memcpy(far, transfer.local, transfer.bytes);
   }
-  // Relaxed: a statistic.
-  fabric_.moved_[static_cast<size_t>(transfer.direction)]
-      .bytes[static_cast<size_t>(transfer.lane)]
-      .fetch_add(transfer.bytes, std::memory_order_relaxed);
+  fabric_.traffic_.Count(transfer);
   slot.outcome = Outcome::kDone;
 }
 
 bool EmulatedChannel::Cancel(uint64_t cookie) {
   // Bytes move in Poll and nowhere else, so whatever Poll has not reported can still be stopped.
   for (uint32_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i].list == kFree || slots_[i].transfer.cookie != cookie) continue;
+    if (slots_.ListOf(i) == kFree || slots_[i].transfer.cookie != cookie) continue;
     Release(i);
     return true;
   }
@@ -391,26 +358,16 @@ Status EmulatedFabric::RegisterBuffer(void* start, size_t bytes) {
     return Status::InvalidArgument("a registered buffer must not be empty");
   }
   std::lock_guard lock(buffers_mutex_);
-  // Relaxed: only changed under the lock that we hold.
-  const size_t count = buffer_count_.load(std::memory_order_relaxed);
-  if (count == kMaxBuffers) {
-    return Status::ResourceExhausted(
-        fmt::format("all {} buffers are registered: register larger ones", kMaxBuffers));
+  if (buffers_.full()) {
+    return Status::ResourceExhausted(fmt::format(
+        "all {} buffers are registered: register larger ones", BufferTable::kMaxBuffers));
   }
-  buffers_[count] = {reinterpret_cast<uintptr_t>(start), bytes};
-  // Release: who sees the count sees the entry.
-  buffer_count_.store(count + 1, std::memory_order_release);
+  buffers_.Add({reinterpret_cast<uintptr_t>(start), bytes});
   return Status::Ok();
 }
 
 [[maybe_unused]] bool EmulatedFabric::IsRegistered(const void* start, size_t bytes) const {
-  const uintptr_t address = reinterpret_cast<uintptr_t>(start);
-  // Acquire: pairs with the release in RegisterBuffer.
-  const size_t count = buffer_count_.load(std::memory_order_acquire);
-  return std::any_of(buffers_.begin(), buffers_.begin() + count, [&](const Buffer& buffer) {
-    return address >= buffer.start && bytes <= buffer.bytes &&
-           address - buffer.start <= buffer.bytes - bytes;
-  });
+  return buffers_.Find(start, bytes) != nullptr;
 }
 
 StatusOr<std::unique_ptr<Channel>> EmulatedFabric::OpenChannel() {
@@ -434,15 +391,10 @@ bool EmulatedFabric::Serve() {
 
 FabricStats EmulatedFabric::Stats() const {
   FabricStats stats;
-  // Relaxed throughout: statistics, exact once the channels are quiet.
-  for (size_t lane = 0; lane < kLaneCount; ++lane) {
-    stats.read_bytes[lane] =
-        moved_[static_cast<size_t>(Direction::kRead)].bytes[lane].load(std::memory_order_relaxed);
-    stats.written_bytes[lane] =
-        moved_[static_cast<size_t>(Direction::kWrite)].bytes[lane].load(std::memory_order_relaxed);
-  }
+  traffic_.Tell(stats);
   stats.lent_bytes = Dead() ? 0 : store_.lent_bytes();
   stats.discarded_bytes = store_.discarded_bytes();
+  // Relaxed: a statistic.
   stats.faults_injected = faults_injected_.load(std::memory_order_relaxed) + (Dead() ? 1 : 0);
   return stats;
 }

@@ -8,7 +8,6 @@
 // store and the statistics, all of them lock-free; everything else a channel has for itself.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -16,8 +15,10 @@
 #include <string>
 #include <string_view>
 
+#include "rdma/buffer_table.h"
 #include "rdma/fabric.h"
 #include "rdma/fault_injector.h"
+#include "rdma/lane_traffic.h"
 #include "rdma/link_model.h"
 #include "rdma/memory_store.h"
 
@@ -75,12 +76,6 @@ class EmulatedFabric final : public Fabric {
  private:
   friend class EmulatedChannel;
 
-  struct Buffer {
-    uintptr_t start = 0;
-    size_t bytes = 0;
-  };
-  static constexpr size_t kMaxBuffers = 1024;
-
   bool IsRegistered(const void* start, size_t bytes) const;
 
   // The far side is gone, and all memory that it lent.
@@ -96,16 +91,11 @@ class EmulatedFabric final : public Fabric {
   std::atomic<uint64_t> served_{0};  // counted only if the far side is to die
   std::atomic<uint64_t> channels_opened_{0};
 
-  // Relaxed throughout: statistics order nothing.
-  struct alignas(64) LaneBytes {
-    std::atomic<uint64_t> bytes[kLaneCount] = {};
-  };
-  LaneBytes moved_[2];  // by direction
-  std::atomic<uint64_t> faults_injected_{0};
+  LaneTraffic traffic_;
+  std::atomic<uint64_t> faults_injected_{0};  // relaxed: a statistic
 
   std::mutex buffers_mutex_;  // held by those who register; readers need none
-  std::array<Buffer, kMaxBuffers> buffers_;
-  std::atomic<size_t> buffer_count_{0};  // entries below it never change
+  BufferTable buffers_;
 };
 
 }  // namespace tandem::rdma

@@ -293,18 +293,20 @@ class MessageRoad final : public LibfabricRoad {
 // a channel gets an endpoint of its own.
 class DatagramRoad final : public LibfabricRoad {
  public:
-  Status Listen(Provider provider, const std::string& host) {
-    provider_ = provider;
-    if (provider == Provider::kTcpRdm && (host == "0.0.0.0" || host == "::")) {
+  explicit DatagramRoad(Provider provider) : provider_(provider) {}
+
+  Status Listen(const std::string& host) {
+    const bool by_address = GoesByAddress(provider_);
+    if (by_address && (host == "0.0.0.0" || host == "::")) {
       return Status::InvalidArgument(
           fmt::format("fabric {} needs one address to listen on, which its clients are told",
-                      NameOf(provider)));
+                      NameOf(provider_)));
     }
-    auto info = provider == Provider::kTcpRdm ? GetInfo(provider, host.c_str(), "0", FI_SOURCE)
-                                              : GetInfo(provider, nullptr, nullptr, 0);
+    auto info = by_address ? GetInfo(provider_, host.c_str(), "0", FI_SOURCE)
+                           : GetInfo(provider_, nullptr, nullptr, 0);
     if (!info.ok()) return info.status();
     info_ = std::move(*info);
-    if (provider == Provider::kTcpRdm && !ChoosesKeys(*info_)) {
+    if (by_address && !ChoosesKeys(*info_)) {
       return Status::Unavailable("this libfabric would have keys that anybody can guess");
     }
     fid_fabric* fabric = nullptr;
@@ -397,7 +399,7 @@ class DatagramRoad final : public LibfabricRoad {
     return Status::Ok();
   }
 
-  Provider provider_ = Provider::kShmOfi;
+  const Provider provider_;
   std::set<LibfabricSession*> sessions_;  // those with endpoints
   std::atomic<bool> woken_{false};
 };
@@ -405,8 +407,8 @@ class DatagramRoad final : public LibfabricRoad {
 StatusOr<std::unique_ptr<DataRoad>> OpenLibfabricRoad(Provider provider, const std::string& host,
                                                       DataRoad::Admit admit, DataRoad::Log log) {
   if (!HasConnections(provider)) {
-    auto road = std::make_unique<DatagramRoad>();
-    if (Status s = road->Listen(provider, host); !s.ok()) return s;
+    auto road = std::make_unique<DatagramRoad>(provider);
+    if (Status s = road->Listen(host); !s.ok()) return s;
     return std::unique_ptr<DataRoad>(std::move(road));
   }
   auto road = std::make_unique<MessageRoad>(std::move(admit), std::move(log));

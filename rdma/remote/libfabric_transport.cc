@@ -11,9 +11,7 @@ namespace tandem::rdma {
 StatusOr<std::unique_ptr<Transport>> LibfabricTransport::Open(TransportOptions options) {
   std::unique_ptr<LibfabricTransport> made(new LibfabricTransport(std::move(options)));
   const TransportOptions& o = made->options_;
-  // Where there are no connections this chooses the network device at most.
-  const bool named = HasConnections(o.provider) || o.provider == Provider::kTcpRdm;
-  auto info = GetInfo(o.provider, named ? o.host.c_str() : nullptr,
+  auto info = GetInfo(o.provider, GoesByAddress(o.provider) ? o.host.c_str() : nullptr,
                       HasConnections(o.provider) ? o.service.c_str() : nullptr, 0);
   if (!info.ok()) return info.status();
   made->info_ = std::move(*info);

@@ -116,7 +116,8 @@ Status MemoryServer::Open() {
   return Status::Ok();
 }
 
-// gRPC would take the name from another server that has it.
+// gRPC would take the name from another server that has it. The lock's file stays: who removed it
+// could remove the one that somebody else has locked since.
 Status MemoryServer::TakeName(const std::string& socket_path) {
   const std::string lock_path = socket_path + ".lock";
   name_lock_ = Descriptor(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));

@@ -16,8 +16,9 @@ namespace {
 
 Status Check(Provider provider) {
   if (provider == Provider::kShm) return Status::Ok();
-  if (!IsDevice(provider) || provider == Provider::kEfa)
+  if (!IsDevice(provider) || provider == Provider::kEfa) {
     return GetInfo(provider, nullptr, nullptr, 0).status();
+  }
   const StatusOr<std::vector<VerbsPort>> ports = ListVerbsPorts();
   if (!ports.ok()) return ports.status();
   const bool usable = std::any_of(ports.value().begin(), ports.value().end(),

@@ -58,8 +58,7 @@ StatusOr<InfoPtr> GetInfo(Provider provider, const char* node, const char* servi
 
 // Where an endpoint is, as text; for providers without connections.
 StatusOr<std::string> AddressOf(fid_ep& endpoint);
-// Back into what libfabric wants; `bytes` is no shorter than any address, and what is behind one is
-// zero, for some are texts.
+// Back into what libfabric wants, with zeroes behind it: some addresses are texts.
 StatusOr<std::string> DecodeAddress(const std::string& address);
 StatusOr<fi_addr_t> InsertAddress(fid_av& addresses, const std::string& address);
 

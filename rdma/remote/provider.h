@@ -51,6 +51,13 @@ inline bool HasConnections(Provider provider) {
          provider == Provider::kVerbsOfi;
 }
 
+// Whether libfabric finds its way to a server, or a server its own network device, by an IP
+// address.
+inline bool GoesByAddress(Provider provider) {
+  return provider == Provider::kTcp || provider == Provider::kTcpRdm ||
+         provider == Provider::kVerbsOfi;
+}
+
 // Whether a device moves the bytes, which needs buffers registered and pinned.
 inline bool IsDevice(Provider provider) {
   return provider == Provider::kVerbs || provider == Provider::kVerbsOfi ||

@@ -11,9 +11,7 @@
 namespace tandem::rdma {
 
 RemoteChannel::RemoteChannel(RemoteFabric& fabric, RoadNumber number)
-    : fabric_(fabric), number_(number), slots_(fabric.options().depth) {
-  for (uint32_t i = 0; i < slots_.size(); ++i) Append(kFree, i);
-}
+    : fabric_(fabric), number_(number), slots_(fabric.options().depth, kFree) {}
 
 StatusOr<std::unique_ptr<Channel>> RemoteChannel::Open(RemoteFabric& fabric, RoadNumber number) {
   std::unique_ptr<RemoteChannel> channel(new RemoteChannel(fabric, number));
@@ -34,26 +32,8 @@ RemoteChannel::~RemoteChannel() {
   fabric_.PutNumber(number_);
 }
 
-void RemoteChannel::Append(uint8_t list, uint32_t index) {
-  List& l = lists_[list];
-  Slot& slot = slots_[index];
-  slot.list = list;
-  slot.next = kNone;
-  slot.previous = l.last;
-  (l.last == kNone ? l.first : slots_[l.last].next) = index;
-  l.last = index;
-}
-
-void RemoteChannel::Remove(uint32_t index) {
-  const Slot& slot = slots_[index];
-  List& l = lists_[slot.list];
-  (slot.previous == kNone ? l.first : slots_[slot.previous].next) = slot.next;
-  (slot.next == kNone ? l.last : slots_[slot.next].previous) = slot.previous;
-}
-
 void RemoteChannel::Release(uint32_t index) {
-  Remove(index);
-  Append(kFree, index);
+  slots_.Move(index, kFree);
   --in_flight_;
 }
 
@@ -65,20 +45,19 @@ uint32_t& RemoteChannel::OnWireOf(const Slot& slot) {
 size_t RemoteChannel::Post(std::span<const Transfer> transfers) {
   size_t accepted = 0;
   for (const Transfer& transfer : transfers) {
-    const uint32_t index = lists_[kFree].first;
-    if (index == kNone) break;
+    const uint32_t index = slots_.First(kFree);
+    if (index == kNoSlot) break;
     TANDEM_DCHECK(fabric_.IsRegistered(transfer.local, transfer.bytes),
                   "a transfer's buffer must be registered");
-    Remove(index);
     Slot& slot = slots_[index];
     slot.transfer = transfer;
     slot.sequence = ++posted_;
-    Append(static_cast<uint8_t>(transfer.lane), index);
+    slots_.Move(index, static_cast<uint8_t>(transfer.lane));
     ++in_flight_;
     ++accepted;
     if (fabric_.Find(transfer.far, transfer.bytes, slot.extent, slot.road)) {
       slot.stage = Stage::kWaiting;
-      ++waiting_[slot.list];
+      ++waiting_[slot.links.list];
     } else {
       slot.stage = Stage::kDone;
       slot.outcome = Outcome::kRefused;
@@ -95,8 +74,8 @@ size_t RemoteChannel::Poll(std::span<Completion> done) {
   size_t count = 0;
   for (uint8_t lane = 0; lane < kLaneCount; ++lane) {
     while (count < done.size()) {
-      const uint32_t index = lists_[lane].first;
-      if (index == kNone || slots_[index].stage != Stage::kDone) break;
+      const uint32_t index = slots_.First(lane);
+      if (index == kNoSlot || slots_[index].stage != Stage::kDone) break;
       done[count++] = {slots_[index].transfer.cookie, slots_[index].outcome};
       Release(index);
     }
@@ -107,7 +86,7 @@ size_t RemoteChannel::Poll(std::span<Completion> done) {
 bool RemoteChannel::Cancel(uint64_t cookie) {
   for (uint32_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
-    if (slot.list == kFree || slot.transfer.cookie != cookie) continue;
+    if (slot.links.list == kFree || slot.transfer.cookie != cookie) continue;
     const Road& road = roads_[slot.road];
     // With nothing on its way either, the provider takes nothing any more: those without
     // connections have no other way to tell that the server is gone.
@@ -115,7 +94,7 @@ bool RemoteChannel::Cancel(uint64_t cookie) {
         slot.stage == Stage::kWaiting && road.demand_on_wire + road.others_on_wire == 0;
     if (slot.stage == Stage::kOnWire || stuck) Disconnect(slot.road);
     if (slot.stage == Stage::kDone) return false;
-    --waiting_[slot.list];
+    --waiting_[slot.links.list];
     Release(i);
     return true;
   }
@@ -126,11 +105,11 @@ void RemoteChannel::Finish(Slot& slot, Outcome outcome) {
   if (slot.stage == Stage::kOnWire) {
     --OnWireOf(slot);
   } else {
-    --waiting_[slot.list];
+    --waiting_[slot.links.list];
   }
   slot.stage = Stage::kDone;
   slot.outcome = outcome;
-  if (outcome == Outcome::kDone) fabric_.CountMoved(slot.transfer);
+  if (outcome == Outcome::kDone) fabric_.traffic().Count(slot.transfer);
 }
 
 void RemoteChannel::Reap(uint32_t index, size_t wanted) {
@@ -162,7 +141,7 @@ void RemoteChannel::Reap(uint32_t index, size_t wanted) {
 void RemoteChannel::Issue() {
   for (uint8_t lane = 0; lane < kLaneCount; ++lane) {
     if (waiting_[lane] == 0) continue;
-    for (uint32_t i = lists_[lane].first; i != kNone; i = slots_[i].next) {
+    for (uint32_t i = slots_.First(lane); i != kNoSlot; i = slots_.Next(i)) {
       if (slots_[i].stage == Stage::kWaiting && !TryIssue(slots_[i])) break;
     }
   }
@@ -181,7 +160,7 @@ bool RemoteChannel::TryIssue(Slot& slot) {
   const Connection::Posted posted = road.connection->Post(slot.transfer, slot.extent, &slot);
   if (posted == Connection::Posted::kYes) {
     slot.stage = Stage::kOnWire;
-    --waiting_[slot.list];
+    --waiting_[slot.links.list];
     ++OnWireOf(slot);
     return true;
   }
@@ -196,13 +175,11 @@ bool RemoteChannel::MustWaitForWrite(const Slot& slot) const {
   const Transfer& mine = slot.transfer;
   if (mine.direction != Direction::kWrite) return false;
   for (size_t lane = 0; lane < kLaneCount; ++lane) {
-    for (uint32_t i = lists_[lane].first; i != kNone; i = slots_[i].next) {
+    for (uint32_t i = slots_.First(lane); i != kNoSlot; i = slots_.Next(i)) {
       const Transfer& other = slots_[i].transfer;
       if (slots_[i].sequence >= slot.sequence) break;
       if (slots_[i].stage != Stage::kDone && other.direction == Direction::kWrite &&
-          other.far.slab == mine.far.slab &&
-          other.far.offset_bytes < mine.far.offset_bytes + mine.bytes &&
-          mine.far.offset_bytes < other.far.offset_bytes + other.bytes) {
+          Overlap(mine, other)) {
         return true;
       }
     }
@@ -216,9 +193,9 @@ void RemoteChannel::Disconnect(uint32_t index) {
   road.wire.server.SetTrouble(road.connection->Trouble());
   road.wire.Retire(std::move(road.connection));
   for (Slot& slot : slots_) {
-    if (slot.list == kFree || slot.road != index || slot.stage != Stage::kOnWire) continue;
+    if (slot.links.list == kFree || slot.road != index || slot.stage != Stage::kOnWire) continue;
     slot.stage = Stage::kWaiting;
-    ++waiting_[slot.list];
+    ++waiting_[slot.links.list];
   }
   road.demand_on_wire = 0;
   road.others_on_wire = 0;
@@ -228,7 +205,7 @@ void RemoteChannel::Disconnect(uint32_t index) {
 void RemoteChannel::TellLoss(uint32_t index) {
   Disconnect(index);
   for (Slot& slot : slots_) {
-    if (slot.list != kFree && slot.road == index && slot.stage == Stage::kWaiting) {
+    if (slot.links.list != kFree && slot.road == index && slot.stage == Stage::kWaiting) {
       Finish(slot, Outcome::kServerLost);
     }
   }

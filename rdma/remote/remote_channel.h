@@ -37,11 +37,11 @@
 #include <deque>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include "rdma/channel.h"
 #include "rdma/remote/ofi.h"
 #include "rdma/remote/wire.h"
+#include "rdma/slot_lists.h"
 
 namespace tandem::rdma {
 
@@ -60,7 +60,6 @@ class RemoteChannel final : public Channel {
   size_t in_flight() const override { return in_flight_; }
 
  private:
-  static constexpr uint32_t kNone = UINT32_MAX;
   static constexpr uint8_t kFree = kLaneCount;  // the list of free slots
   enum class Stage : uint8_t { kWaiting, kOnWire, kDone };
 
@@ -73,13 +72,7 @@ class RemoteChannel final : public Channel {
     uint32_t road = 0;      // index into roads_
     Stage stage = Stage::kWaiting;
     Outcome outcome = Outcome::kDone;
-    uint8_t list = kFree;
-    uint32_t next = kNone;
-    uint32_t previous = kNone;
-  };
-  struct List {
-    uint32_t first = kNone;
-    uint32_t last = kNone;
+    SlotLinks links;
   };
   struct Road {
     Road(RemoteServer& server, RoadNumber number) : wire(server, number) {}
@@ -90,8 +83,6 @@ class RemoteChannel final : public Channel {
   };
 
   RemoteChannel(RemoteFabric& fabric, RoadNumber number);
-  void Append(uint8_t list, uint32_t index);
-  void Remove(uint32_t index);
   void Release(uint32_t index);
   void Finish(Slot& slot, Outcome outcome);
   // Takes what has completed off the wire: as many transfers as are wanted, if there are so many.
@@ -107,9 +98,8 @@ class RemoteChannel final : public Channel {
 
   RemoteFabric& fabric_;
   RoadNumber number_;
-  std::vector<Slot> slots_;
-  std::deque<Road> roads_;  // one for each server; a wire has a fixed address
-  std::array<List, kLaneCount + 1> lists_;
+  SlotLists<Slot, kLaneCount + 1> slots_;
+  std::deque<Road> roads_;                      // one for each server; a wire has a fixed address
   std::array<uint32_t, kLaneCount> waiting_{};  // transfers of a lane that are to be sent
   size_t in_flight_ = 0;
   uint64_t posted_ = 0;

@@ -180,17 +180,12 @@ void RemoteFabric::Discard(FarAddress far, uint64_t bytes) {
 
 FabricStats RemoteFabric::Stats() const {
   FabricStats stats;
-  // Relaxed throughout: statistics, exact once the channels are quiet.
-  for (size_t lane = 0; lane < kLaneCount; ++lane) {
-    stats.read_bytes[lane] =
-        moved_[static_cast<size_t>(Direction::kRead)].bytes[lane].load(std::memory_order_relaxed);
-    stats.written_bytes[lane] =
-        moved_[static_cast<size_t>(Direction::kWrite)].bytes[lane].load(std::memory_order_relaxed);
-  }
+  traffic_.Tell(stats);
   const uint32_t count = slab_count_.load(std::memory_order_acquire);
   for (uint32_t i = 0; i < count; ++i) {
     if (!servers_[slabs_[i].server]->lost()) stats.lent_bytes += slabs_[i].extent.bytes;
   }
+  // Relaxed: a statistic.
   stats.discarded_bytes = discarded_bytes_.load(std::memory_order_relaxed);
   return stats;
 }

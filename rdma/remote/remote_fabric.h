@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "rdma/fabric.h"
+#include "rdma/lane_traffic.h"
 #include "rdma/remote/keeper.h"
 #include "rdma/remote/remote_server.h"
 #include "runtime/base/os_memory.h"
@@ -60,20 +61,12 @@ class RemoteFabric final : public Fabric {
   // it. Async-signal-safe.
   bool Find(FarAddress far, uint64_t bytes, Extent& extent, uint32_t& server) const;
   bool IsRegistered(const void* start, size_t bytes) const;
-  void CountMoved(const Transfer& transfer) {
-    // Relaxed: a statistic.
-    moved_[static_cast<size_t>(transfer.direction)]
-        .bytes[static_cast<size_t>(transfer.lane)]
-        .fetch_add(transfer.bytes, std::memory_order_relaxed);
-  }
+  LaneTraffic& traffic() { return traffic_; }
 
  private:
   struct Slab {
     Extent extent;
     uint32_t server = 0;
-  };
-  struct alignas(64) LaneBytes {
-    std::atomic<uint64_t> bytes[kLaneCount] = {};
   };
   static constexpr uint32_t kMaxSlabs = 1 << 18;
 
@@ -92,7 +85,7 @@ class RemoteFabric final : public Fabric {
   Slab* slabs_ = nullptr;  // entries below slab_count_ never change
   std::atomic<uint32_t> slab_count_{0};
 
-  LaneBytes moved_[2];  // by direction
+  LaneTraffic traffic_;
   std::atomic<uint64_t> discarded_bytes_{0};
 };
 

@@ -11,7 +11,7 @@ namespace tandem::rdma {
 StatusOr<std::unique_ptr<Transport>> Transport::Open(TransportOptions options) {
   switch (options.provider) {
     case Provider::kShm:
-      return MappedTransport::Open(std::move(options));
+      return MappedTransport::Open(options);
     case Provider::kVerbs:
       return VerbsTransport::Open(std::move(options));
     default:

@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "rdma/remote/buffer_table.h"
+#include "rdma/buffer_table.h"
 #include "rdma/remote/connection.h"
 #include "rdma/remote/control.h"
 #include "rdma/remote/provider.h"

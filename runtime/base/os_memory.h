@@ -1,7 +1,7 @@
-// OsMemory: an owned, page-aligned range of anonymous address space.
+// OsMemory: an owned, page-aligned range of address space: anonymous, or a part of a shared file.
 //
-// Memory is reserved without being committed: untouched parts read as zero and cost nothing.
-// Movable, not copyable; unmapped on destruction. Not synchronised.
+// Anonymous memory is reserved without being committed: untouched parts read as zero and cost
+// nothing. Movable, not copyable; unmapped on destruction. Not synchronised.
 #pragma once
 
 #include <sys/mman.h>
@@ -62,6 +62,20 @@ class OsMemory {
     }
     OsMemory memory;
     memory.start_ = reinterpret_cast<std::byte*>(start);
+    memory.bytes_ = bytes;
+    return memory;
+  }
+
+  // Maps a part of an open file, as others who map it see it.
+  static StatusOr<OsMemory> MapShared(int file, uint64_t offset, size_t bytes, const char* what) {
+    void* p =
+        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, static_cast<off_t>(offset));
+    if (p == MAP_FAILED) {
+      return Status::ResourceExhausted("cannot map " + std::to_string(bytes) + " bytes of " + what +
+                                       ": " + std::strerror(errno));
+    }
+    OsMemory memory;
+    memory.start_ = static_cast<std::byte*>(p);
     memory.bytes_ = bytes;
     return memory;
   }

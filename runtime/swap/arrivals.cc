@@ -77,6 +77,7 @@ size_t Arrivals::PostSome(std::span<const PageIndex> pages, Purpose purpose) {
   const uint64_t deadline_ns = base::NowNs() + parts_.timeout_ns;
   for (size_t i = 0; i < posted; ++i) entries_[reads[i].cookie].deadline_ns = deadline_ns;
   if (posted == n) return done;
+  // There is room in the queue, but a fabric may be short of other things (SealedFabric: buffers).
   for (size_t i = n; i > posted; --i) Unclaim(static_cast<uint32_t>(reads[i - 1].cookie));
   return of_page[posted];
 }
@@ -142,7 +143,7 @@ rdma::Transfer Arrivals::ReadOf(uint32_t entry) const {
           .cookie = entry};
 }
 
-bool Arrivals::PostEntry(uint32_t entry) {
+bool Arrivals::PostAgain(uint32_t entry) {
   const rdma::Transfer read = ReadOf(entry);
   if (channel_->Post({&read, 1}) == 0) return false;
   entries_[entry].deadline_ns = base::NowNs() + parts_.timeout_ns;
@@ -170,7 +171,7 @@ size_t Arrivals::Land(size_t max) {
       continue;
     }
     parts_.metrics.damaged.Add();
-    if (++e.damaged > kMaxDamaged || !PostEntry(entry)) GiveUp(entry);
+    if (++e.damaged > kMaxDamaged || !PostAgain(entry)) GiveUp(entry);
   }
   for (size_t i = 0; i < landed;) {
     size_t run = 1;
@@ -214,7 +215,7 @@ void Arrivals::RetryOverdue() {
     if (!channel_->Cancel(entry)) continue;  // it completed just now: the next poll has it
     overdue = true;
     parts_.metrics.retries.Add();
-    if (overdue_checks_ >= 4 * Port::kMaxTimeouts || !PostEntry(entry)) GiveUp(entry);
+    if (overdue_checks_ >= 4 * Port::kMaxTimeouts || !PostAgain(entry)) GiveUp(entry);
   }
   if (overdue) ++overdue_checks_;
 }

@@ -97,7 +97,7 @@ class Arrivals {
   rdma::Transfer ReadOf(uint32_t entry) const;
   base::Counter& CounterOf(Purpose purpose);
   EarlyMetrics* EarlyOf(Purpose purpose);  // null: the pages are not for somebody who may come
-  bool PostEntry(uint32_t entry);          // again
+  bool PostAgain(uint32_t entry);
   void MapRun(std::span<const uint32_t> entries);
   void RetryOverdue();
   void GiveUp(uint32_t entry);

@@ -11,7 +11,7 @@ void Mapper::Map(uintptr_t to, SlotRun slots) {
   const size_t bytes = slots.count * base::kPageSize;
   const bool single = slots.count == 1;
   const bool move = single ? roads_.move() : roads_.MovesRun(slots.count);
-  const uint64_t start = base::NowNs();
+  const uint64_t start = single ? base::NowNs() : 0;
   if (move) {
     uffd_.Move(to, reinterpret_cast<uintptr_t>(from), bytes);
     moved_.Add(slots.count);

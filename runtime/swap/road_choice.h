@@ -68,6 +68,9 @@ class RoadChoice {
     uint64_t cost() const { return in.ns() + out.ns(); }
   };
 
+  // A trial in which fewer single pages come tells nothing.
+  static constexpr uint32_t kEnough = 8;
+
   void Pace(size_t pages);
 
   const bool can_move_;
@@ -76,13 +79,10 @@ class RoadChoice {
   Road roads_[2];  // by whether pages are moved
 
   // Of who calls NoteOut.
-  // Without so many single pages that come and batches that leave, a trial tells nothing.
-  static constexpr uint32_t kEnough = 8;
-
   bool trying_ = false;
-  uint32_t came_before_ = 0;              // the trial began
-  size_t left_ = kFirst;                  // pages
+  size_t left_ = kFirst;                  // pages, until what comes next
   size_t used_ = 0;                       // pages since the last trial
+  uint32_t came_before_ = 0;              // by the road that is tried, when the trial began
   uint64_t decided_ns_ = UINT64_MAX / 4;  // cost of what is in use, when that was decided
 };
 

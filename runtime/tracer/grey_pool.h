@@ -99,7 +99,7 @@ class GreyPool {
   std::condition_variable work_;
   std::condition_variable end_;
   std::vector<GreyBatch> batches_;
-  std::atomic<unsigned> tracers_{0};
+  std::atomic<unsigned> tracers_{0};  // relaxed: written before the session's tracers begin
   std::atomic<unsigned> idle_{0};
   unsigned resting_ = 0;
   bool ended_ = false;

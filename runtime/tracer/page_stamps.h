@@ -55,7 +55,7 @@ class PageStamps {
   }
 
   base::OsMemory memory_;
-  std::atomic<uint8_t> now_{0};
+  std::atomic<uint8_t> now_{0};  // 0: nobody wants stamps
 };
 
 }  // namespace tandem::tracer

@@ -340,6 +340,23 @@ TEST_P(ArrivalsTest, WhatIsInFlightIsBounded) {
   }
 }
 
+TEST_P(ArrivalsTest, WhatTheChannelDoesNotTakeIsFarAgain) {
+  ArrivalsRig rig(Options());
+  const size_t free_frames = rig.budget().free();
+  rig.script().depth = 21;  // less than it has said
+  EXPECT_EQ(rig.Post(0, 40), 21u);
+  EXPECT_EQ(rig.arrivals().in_flight(), 21u);
+  EXPECT_EQ(rig.budget().free(), free_frames - 21);
+  EXPECT_EQ(rig.Post(21, 10), 0u);
+  for (PageIndex page = 21; page < 40; ++page) EXPECT_EQ(rig.StateOf(page), kFar) << page;
+  EXPECT_TRUE(rig.LandAll());
+  EXPECT_EQ(rig.Local(), PagesFrom(0, 21));
+  EXPECT_EQ(rig.FreeSlots(), Staging::kSlots);
+  EXPECT_EQ(rig.Post(21, 19), 19u);
+  EXPECT_TRUE(rig.LandAll());
+  for (PageIndex page = 0; page < 40; ++page) EXPECT_TRUE(rig.Holds(page)) << page;
+}
+
 TEST_P(ArrivalsTest, LandTakesNoMoreThanItIsTold) {
   ArrivalsRig rig(Options());
   rig.Post(0, 50);

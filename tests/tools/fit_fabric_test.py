@@ -95,7 +95,8 @@ class FitFabricTest(unittest.TestCase):
 
     def test_memory_servers_are_measured(self):
         for arguments in (["--listen", "127.0.0.1:0"],
-                          ["--fabric", "shm-ofi", "--listen", f"fit-{os.getpid()}"]):
+                          ["--fabric", "shm", "--listen", f"fit-{os.getpid()}"],
+                          ["--fabric", "shm-ofi", "--listen", f"fit-ofi-{os.getpid()}"]):
             url = self.server(*arguments)
             self.assertRegex(self.fit(url), rf"(?m)\A{re.escape(url)}$[^$]*^preset: --fabric {PRESET}$")
 

@@ -24,6 +24,8 @@ class MappedRoad final : public DataRoad {
   void Wake() override;
 
  private:
+  // What Serve waits on. It counts, so that a Wake before the wait is not lost. Sequentially
+  // consistent: not on any hot path.
   std::atomic<uint32_t> wakeups_{0};
   uint32_t seen_ = 0;
 };

@@ -12,10 +12,10 @@ constexpr const char* kEnded = "the memory server has ended, or has taken back w
 
 }  // namespace
 
-StatusOr<std::unique_ptr<Transport>> MappedTransport::Open(TransportOptions options) {
+StatusOr<std::unique_ptr<Transport>> MappedTransport::Open(const TransportOptions& options) {
   auto file = SessionFile::Open(options.service);
   if (!file.ok()) return file.status();
-  return std::unique_ptr<Transport>(new MappedTransport(std::move(options), std::move(*file)));
+  return std::unique_ptr<Transport>(new MappedTransport(options.depth, std::move(*file)));
 }
 
 Status MappedTransport::Register(void* start, size_t bytes) {
@@ -33,7 +33,7 @@ Status MappedTransport::Attach(LentMemory& lent) {
 // The server is not asked: one that is stopped is not missed.
 StatusOr<std::unique_ptr<Connection>> MappedTransport::Connect(RoadNumber, const Ask&) {
   if (!serving()) return Status::Unavailable(kEnded);
-  return std::unique_ptr<Connection>(std::make_unique<MappedConnection>(*this, options_.depth));
+  return std::unique_ptr<Connection>(std::make_unique<MappedConnection>(*this, depth_));
 }
 
 const char* MappedTransport::Watch() {

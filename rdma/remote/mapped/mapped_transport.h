@@ -18,7 +18,7 @@ namespace tandem::rdma {
 
 class MappedTransport final : public Transport {
  public:
-  static StatusOr<std::unique_ptr<Transport>> Open(TransportOptions options);
+  static StatusOr<std::unique_ptr<Transport>> Open(const TransportOptions& options);
 
   Status Register(void* start, size_t bytes) override;
   Status Attach(LentMemory& lent) override;
@@ -29,10 +29,10 @@ class MappedTransport final : public Transport {
   bool serving() const { return file_->serving(); }
 
  private:
-  MappedTransport(TransportOptions options, std::unique_ptr<SessionFile> file)
-      : options_(std::move(options)), file_(std::move(file)) {}
+  MappedTransport(uint64_t depth, std::unique_ptr<SessionFile> file)
+      : depth_(depth), file_(std::move(file)) {}
 
-  const TransportOptions options_;
+  const uint64_t depth_;
   const std::unique_ptr<SessionFile> file_;
 };
 

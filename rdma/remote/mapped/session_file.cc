@@ -12,9 +12,9 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "rdma/remote/random_number.h"
-#include "runtime/base/os_memory.h"
 
 namespace tandem::rdma {
 
@@ -75,15 +75,10 @@ StatusOr<std::unique_ptr<SessionFile>> SessionFile::Open(const std::string& name
     if (opened->header_->number == opened->number_) return opened;
     trouble = "another process has that number here";
   }
-  return Status::Unavailable(
-      fmt::format("cannot map what the memory server's process {} lends: {} (fabric shm wants both "
-                  "to belong to "
-                  "one user and to see each other's processes; tcp does not)",
-                  owner, trouble));
-}
-
-SessionFile::~SessionFile() {
-  for (const Mapping& mapping : mappings_) munmap(mapping.start, mapping.bytes);
+  return Status::Unavailable(fmt::format(
+      "cannot map what the memory server's process {} lends: {} (fabric shm wants both to belong "
+      "to one user and to see each other's processes; tcp does not)",
+      owner, trouble));
 }
 
 std::string SessionFile::name() const {
@@ -111,17 +106,14 @@ StatusOr<std::byte*> SessionFile::Map(uint64_t offset, uint64_t bytes) {
       offset > static_cast<uint64_t>(file.st_size) - bytes) {
     return Status::InvalidArgument("the memory server names memory that it does not lend");
   }
-  void* start = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file_.get(),
-                     static_cast<off_t>(offset));
-  if (start == MAP_FAILED) {
-    return Status::ResourceExhausted(
-        fmt::format("cannot map {} bytes of lent memory: {}", bytes, std::strerror(errno)));
-  }
+  auto mapped = base::OsMemory::MapShared(file_.get(), offset, bytes, "lent memory");
+  if (!mapped.ok()) return mapped.status();
+  std::byte* const start = mapped->data();
   // A kernel that has no huge pages for files in memory refuses; nothing depends on them.
   (void)madvise(start, bytes, MADV_HUGEPAGE);
   (void)madvise(start, bytes, MADV_DONTFORK);
-  mappings_.push_back({static_cast<std::byte*>(start), bytes});
-  return mappings_.back().start;
+  mappings_.push_back(std::move(*mapped));
+  return start;
 }
 
 bool SessionFile::OwnerLives() const {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "rdma/remote/descriptor.h"
+#include "runtime/base/os_memory.h"
 #include "tandem/status.h"
 
 namespace tandem::rdma {
@@ -28,7 +29,6 @@ class SessionFile {
   static StatusOr<std::unique_ptr<SessionFile>> Make();
   // The heap's, of a file by its name.
   static StatusOr<std::unique_ptr<SessionFile>> Open(const std::string& name);
-  ~SessionFile();
   SessionFile(const SessionFile&) = delete;
   SessionFile& operator=(const SessionFile&) = delete;
 
@@ -60,11 +60,8 @@ class SessionFile {
  private:
   struct Header {
     uint64_t number;
+    // Sequentially consistent when it is changed: before the memory is taken. See serving().
     std::atomic<bool> serving;
-  };
-  struct Mapping {
-    std::byte* start;
-    uint64_t bytes;
   };
 
   SessionFile() = default;
@@ -77,7 +74,7 @@ class SessionFile {
   Descriptor owner_watch_;  // readable when the owner is gone; the heap's end
   uint64_t bytes_ = 0;      // the server's end
   Header* header_ = nullptr;
-  std::vector<Mapping> mappings_;  // the first is the header's
+  std::vector<base::OsMemory> mappings_;  // the first is the header's
 };
 
 }  // namespace tandem::rdma

@@ -1,4 +1,5 @@
-// BufferTable: the buffers that a fabric was told of, each with what a transport knows it by.
+// BufferTable: the buffers that a fabric was told of, each with what a transport, if there is
+// one, knows it by.
 //
 // Grows only. Add is called by one thread at a time; Find by any, at any time, in a signal handler
 // too.
