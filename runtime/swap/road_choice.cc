@@ -4,33 +4,64 @@ namespace tandem::swap {
 
 void RoadChoice::Pace(size_t pages) {
   if (!can_move_) return;
-  left_ -= std::min(left_, pages);
   const bool now = move();
-  if (!trying_) {
-    used_ += pages;
-    // A thread has begun to run beside this one, say, and is interrupted each time.
-    const bool tripled = used_ >= kFirst && roads_[now].cost() > 3 * decided_ns_;
-    if (left_ > 0 && !tripled) return;
-    trying_ = true;
-    left_ = kTrial;
-    came_before_ = roads_[!now].came.load(std::memory_order_relaxed);
-    move_.store(!now, std::memory_order_relaxed);
-    return;
+  switch (stage_) {
+    case Stage::kInUse:
+      until_trial_ -= std::min(until_trial_, pages);
+      if (!HaveSeen(kWindow)) return;
+      Learn();
+      // A thread has begun to run beside this one, say, and is interrupted each time.
+      if (now && known_[true].both() > 2 * known_[false].both()) {
+        Settle(false, kOften);
+      } else if (until_trial_ == 0) {
+        Begin(Stage::kWarmUp, !now);
+      }
+      return;
+    case Stage::kWarmUp:
+      if (TrialIsDear()) break;
+      if (out_.Pages() >= kWarmUp) Begin(Stage::kTrial, now);
+      return;
+    case Stage::kTrial:
+      if (TrialIsDear()) break;
+      if (!HaveSeen(kTrial)) return;
+      Learn();
+      const uint64_t moving = known_[true].both();
+      const uint64_t copying = known_[false].both();
+      const bool far_apart = std::max(moving, copying) > 2 * std::min(moving, copying);
+      Settle(Pays(moving, copying), far_apart ? kSeldom : kOften);
+      return;
   }
-  if (left_ > 0) return;
-  trying_ = false;
-  used_ = 0;
-  left_ = kOften;
-  const uint32_t came = roads_[now].came.load(std::memory_order_relaxed) - came_before_;
-  if (came >= kEnough && roads_[now].out.ns() != 0 && roads_[!now].out.ns() != 0) {
-    const uint64_t moving = roads_[true].cost();
-    const uint64_t copying = roads_[false].cost();
-    move_.store(moving <= copying, std::memory_order_relaxed);
-    decided_ns_ = std::min(moving, copying);
-    if (std::max(moving, copying) > 2 * decided_ns_) left_ = kSeldom;
-  } else {
-    move_.store(!now, std::memory_order_relaxed);  // as before the trial
-  }
+  Learn();
+  Settle(!now, kSeldom);
+}
+
+// Keeps the means of what was seen, and begins anew.
+void RoadChoice::Learn() {
+  Cost& cost = known_[move()];
+  if (in_.Pages() > 0) cost.in.store(in_.Ns() / in_.Pages(), std::memory_order_relaxed);
+  if (out_.Pages() > 0) cost.out = out_.Ns() / out_.Pages();
+  in_.Clear();
+  out_.Clear();
+}
+
+// It has cost more than twice what the other road would have, and not by a page or two.
+bool RoadChoice::TrialIsDear() const {
+  const Cost& other = known_[!move()];
+  const uint64_t usual =
+      in_.Pages() * other.in.load(std::memory_order_relaxed) + out_.Pages() * other.out;
+  return in_.Ns() + out_.Ns() > 2 * usual + kTrial * other.both();
+}
+
+void RoadChoice::Begin(Stage stage, bool move) {
+  stage_ = stage;
+  move_.store(move, std::memory_order_relaxed);
+  in_.Clear();
+  out_.Clear();
+}
+
+void RoadChoice::Settle(bool move, size_t until_next) {
+  until_trial_ = until_next;
+  Begin(Stage::kInUse, move);
 }
 
 }  // namespace tandem::swap

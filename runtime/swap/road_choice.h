@@ -1,4 +1,4 @@
-// RoadChoice: whether single pages come and leave by being moved or by being copied (Mapper and
+// RoadChoice: whether single pages come and leave by being copied or by being moved (Mapper and
 // Unmapper tell what that means), whichever costs less of late.
 //
 // It is one choice for both ways, by what coming and leaving cost together. Moved both ways, pages
@@ -6,11 +6,17 @@
 // each page that comes the memory of one that has just left, still in the caches. Where the two
 // ways differ, each page is allocated on the one and freed on the other, and costs more than
 // either. For the same reason a single page tells nothing about the other road: it is tried for a
-// while, both ways, and the beginning counts for little.
+// while, both ways, and the beginning does not count.
 //
-//     IN USE --many pages have left, or costs have tripled--> TRIED, the other one
-//       ^                                                        |
-//       +------------- the cheaper one, after kTrial pages ------+
+//     IN USE --many pages have left--> WARM UP --> TRIAL
+//       ^ ^                              |           |
+//       | +----it is far dearer----------+-----------+
+//       +------the cheaper one after kTrial pages----+
+//
+// Copying is the rule, from the first page on: what moving costs the threads that it interrupts is
+// not seen here, and where several run a page that is moved costs twenty times as much. So moving
+// has to be cheaper by an eighth, a trial ends as soon as it has cost too much, and moving is left
+// as soon as it has become far dearer than copying last was.
 //
 // Any thread; NoteOut by one at a time. Lock-free, async-signal-safe.
 #pragma once
@@ -20,70 +26,89 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "runtime/swap/recent_cost.h"
-
 namespace tandem::swap {
 
 class RoadChoice {
  public:
-  // Pages that leave, from one event to the next. Where the other road was far dearer it is tried
-  // more seldom: then a trial costs as much as it can.
-  static constexpr size_t kFirst = 256;
+  // Pages that leave, from one trial to the next. Where the other road was far dearer it is tried
+  // more seldom.
   static constexpr size_t kOften = 4096;
   static constexpr size_t kSeldom = 16384;
+  static constexpr size_t kWindow = 256;  // pages that leave, of which costs in use are a mean
+  static constexpr size_t kWarmUp = 32;
   static constexpr size_t kTrial = 64;
 
-  // `move` false: this kernel, or this fabric, leaves copying only.
-  explicit RoadChoice(bool move) : can_move_(move), move_(move) {}
+  // `can_move` false: this kernel, or this fabric, leaves copying only.
+  explicit RoadChoice(bool can_move) : can_move_(can_move) {}
 
   bool can_move() const { return can_move_; }
   bool move() const { return move_.load(std::memory_order_relaxed); }
   // A run of neighbours that comes is moved in one step, and copied page by page.
   bool MovesRun(size_t pages) const {
-    const uint64_t moving = roads_[true].in.ns();
-    const uint64_t copying = roads_[false].in.ns();
-    if (moving == 0 || copying == 0) return move();
-    return moving <= pages * copying;
+    const uint64_t moving = known_[true].in.load(std::memory_order_relaxed);
+    const uint64_t copying = known_[false].in.load(std::memory_order_relaxed);
+    return moving == 0 || copying == 0 ? move() : Pays(moving, pages * copying);
   }
 
   // A single page has come.
   void NoteIn(bool moved, uint64_t ns) {
-    Road& road = roads_[moved];
-    road.in.Note(ns);
-    road.came.store(road.came.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    if (moved == move()) in_.Add(ns, 1);
   }
   // A batch has left that was no run of neighbours.
   void NoteOut(bool moved, uint64_t ns, size_t pages) {
-    roads_[moved].out.Note(ns / pages, std::min<uint64_t>(1 + pages / 4, 4));
+    if (moved == move()) out_.Add(ns, pages);
     Pace(pages);
   }
   // One that was: those are moved whatever is in use, but time has passed.
   void NoteNeighboursOut(size_t pages) { Pace(pages); }
 
  private:
-  struct Road {
-    RecentCost in;  // of a page
-    RecentCost out;
-    std::atomic<uint32_t> came{0};  // single pages; counts may get lost
-    uint64_t cost() const { return in.ns() + out.ns(); }
+  enum class Stage { kInUse, kWarmUp, kTrial };
+
+  // All atomics are relaxed: they publish nothing, and whoever sees a change late takes the other
+  // road once, or has a page counted for it.
+  struct Sum {
+    // What takes longer than this is a thread that has lost its processor.
+    static constexpr uint64_t kMostNs = 100'000;
+    void Add(uint64_t cost_ns, size_t n) {
+      ns.fetch_add(std::min(cost_ns, n * kMostNs), std::memory_order_relaxed);
+      pages.fetch_add(n, std::memory_order_relaxed);
+    }
+    uint64_t Ns() const { return ns.load(std::memory_order_relaxed); }
+    uint64_t Pages() const { return pages.load(std::memory_order_relaxed); }
+    void Clear() {
+      ns.store(0, std::memory_order_relaxed);
+      pages.store(0, std::memory_order_relaxed);
+    }
+    std::atomic<uint64_t> ns{0};
+    std::atomic<uint64_t> pages{0};
+  };
+  // What a page cost when a road was last in use or tried; 0: not known.
+  struct Cost {
+    uint64_t both() const { return in.load(std::memory_order_relaxed) + out; }
+    std::atomic<uint64_t> in{0};
+    uint64_t out = 0;
   };
 
-  // A trial in which fewer single pages come tells nothing.
-  static constexpr uint32_t kEnough = 8;
+  // A mean of fewer single pages that came tells nothing.
+  static constexpr uint64_t kEnough = 16;
 
+  static bool Pays(uint64_t moving, uint64_t copying) { return 8 * moving < 7 * copying; }
+  bool HaveSeen(size_t pages) const { return out_.Pages() >= pages && in_.Pages() >= kEnough; }
   void Pace(size_t pages);
+  void Learn();
+  bool TrialIsDear() const;
+  void Begin(Stage stage, bool move);
+  void Settle(bool move, size_t until_next);
 
   const bool can_move_;
-  // All relaxed: they publish nothing, and whoever sees a change late takes the other road once.
-  std::atomic<bool> move_;
-  Road roads_[2];  // by whether pages are moved
+  std::atomic<bool> move_{false};
+  Sum in_, out_;   // of the road in use, or tried, since this stage or window began
+  Cost known_[2];  // by whether pages are moved
 
   // Of who calls NoteOut.
-  bool trying_ = false;
-  size_t left_ = kFirst;                  // pages, until what comes next
-  size_t used_ = 0;                       // pages since the last trial
-  uint32_t came_before_ = 0;              // by the road that is tried, when the trial began
-  uint64_t decided_ns_ = UINT64_MAX / 4;  // cost of what is in use, when that was decided
+  Stage stage_ = Stage::kInUse;
+  size_t until_trial_ = 0;  // pages that have to leave
 };
 
 }  // namespace tandem::swap
