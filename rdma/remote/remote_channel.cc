@@ -141,8 +141,16 @@ void RemoteChannel::Reap(uint32_t index, size_t wanted) {
 void RemoteChannel::Issue() {
   for (uint8_t lane = 0; lane < kLaneCount; ++lane) {
     if (waiting_[lane] == 0) continue;
-    for (uint32_t i = slots_.First(lane); i != kNoSlot; i = slots_.Next(i)) {
-      if (slots_[i].stage == Stage::kWaiting && !TryIssue(slots_[i])) break;
+    // A server that takes nothing holds up its own transfers only.
+    ++issue_round_;
+    size_t refusing = 0;
+    for (uint32_t i = slots_.First(lane); i != kNoSlot && refusing < roads_.size();
+         i = slots_.Next(i)) {
+      Road& road = roads_[slots_[i].road];
+      if (slots_[i].stage != Stage::kWaiting || road.refused_in == issue_round_) continue;
+      if (TryIssue(slots_[i])) continue;
+      road.refused_in = issue_round_;
+      ++refusing;
     }
   }
   for (uint32_t i = 0; i < roads_.size(); ++i) {

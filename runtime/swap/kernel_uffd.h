@@ -19,7 +19,6 @@ struct uffdio_move {
   __u64 src;
   __u64 len;
 #define UFFDIO_MOVE_MODE_DONTWAKE (static_cast<__u64>(1) << 0)
-#define UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES (static_cast<__u64>(1) << 1)
   __u64 mode;
   __s64 move;  // out: bytes moved, or a negative error number
 };

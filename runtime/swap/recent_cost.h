@@ -11,13 +11,11 @@ namespace tandem::swap {
 
 class RecentCost {
  public:
-  // `weight` of eight: how much this counts.
-  void Note(uint64_t ns, uint64_t weight = 1) {
+  void Note(uint64_t ns) {
     const uint64_t mean = this->ns();
     // What takes far longer than usual is mostly a thread that has lost its processor.
     const uint64_t sample = std::min(ns, 2 * mean);
-    mean_ns_.store(mean == 0 ? ns : ((8 - weight) * mean + weight * sample + 7) / 8,
-                   std::memory_order_relaxed);
+    mean_ns_.store(mean == 0 ? ns : (7 * mean + sample + 7) / 8, std::memory_order_relaxed);
   }
   // 0: not known yet.
   uint64_t ns() const { return mean_ns_.load(std::memory_order_relaxed); }

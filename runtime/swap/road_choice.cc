@@ -8,12 +8,12 @@ void RoadChoice::Pace(size_t pages) {
   switch (stage_) {
     case Stage::kInUse:
       until_trial_ -= std::min(until_trial_, pages);
-      if (!HaveSeen(kWindow)) return;
+      if (out_.Pages() < kWindow) return;
       Learn();
       // A thread has begun to run beside this one, say, and is interrupted each time.
       if (now && known_[true].both() > 2 * known_[false].both()) {
         Settle(false, kOften);
-      } else if (until_trial_ == 0) {
+      } else if (until_trial_ == 0 && known_[now].in.load(std::memory_order_relaxed) > 0) {
         Begin(Stage::kWarmUp, !now);
       }
       return;
@@ -23,7 +23,11 @@ void RoadChoice::Pace(size_t pages) {
       return;
     case Stage::kTrial:
       if (TrialIsDear()) break;
-      if (!HaveSeen(kTrial)) return;
+      if (out_.Pages() < kTrial) return;
+      if (in_.Pages() < kEnough) {
+        if (out_.Pages() >= kLongest) Settle(false, kOften);
+        return;
+      }
       Learn();
       const uint64_t moving = known_[true].both();
       const uint64_t copying = known_[false].both();
@@ -31,14 +35,15 @@ void RoadChoice::Pace(size_t pages) {
       Settle(Pays(moving, copying), far_apart ? kSeldom : kOften);
       return;
   }
-  Learn();
+  // What copying cost in a trial that was ended may be chance, and is what moving is measured by.
+  if (now) Learn();
   Settle(!now, kSeldom);
 }
 
-// Keeps the means of what was seen, and begins anew.
+// Keeps the means of what was seen, if it was enough, and begins anew.
 void RoadChoice::Learn() {
   Cost& cost = known_[move()];
-  if (in_.Pages() > 0) cost.in.store(in_.Ns() / in_.Pages(), std::memory_order_relaxed);
+  if (in_.Pages() >= kEnough) cost.in.store(in_.Ns() / in_.Pages(), std::memory_order_relaxed);
   if (out_.Pages() > 0) cost.out = out_.Ns() / out_.Pages();
   in_.Clear();
   out_.Clear();

@@ -16,7 +16,8 @@
 // Copying is the rule, from the first page on: what moving costs the threads that it interrupts is
 // not seen here, and where several run a page that is moved costs twenty times as much. So moving
 // has to be cheaper by an eighth, a trial ends as soon as it has cost too much, and moving is left
-// as soon as it has become far dearer than copying last was.
+// as soon as it has become far dearer than copying last was. A program whose pages all come in runs
+// copies single ones, and moves long runs: too few come singly to tell.
 //
 // Any thread; NoteOut by one at a time. Lock-free, async-signal-safe.
 #pragma once
@@ -37,6 +38,7 @@ class RoadChoice {
   static constexpr size_t kWindow = 256;  // pages that leave, of which costs in use are a mean
   static constexpr size_t kWarmUp = 32;
   static constexpr size_t kTrial = 64;
+  static constexpr size_t kLongRun = 8;  // is moved as long as nothing is known
 
   // `can_move` false: this kernel, or this fabric, leaves copying only.
   explicit RoadChoice(bool can_move) : can_move_(can_move) {}
@@ -47,7 +49,8 @@ class RoadChoice {
   bool MovesRun(size_t pages) const {
     const uint64_t moving = known_[true].in.load(std::memory_order_relaxed);
     const uint64_t copying = known_[false].in.load(std::memory_order_relaxed);
-    return moving == 0 || copying == 0 ? move() : Pays(moving, pages * copying);
+    if (moving == 0 || copying == 0) return can_move_ && pages >= kLongRun;
+    return Pays(moving, pages * copying);
   }
 
   // A single page has come.
@@ -68,10 +71,12 @@ class RoadChoice {
   // All atomics are relaxed: they publish nothing, and whoever sees a change late takes the other
   // road once, or has a page counted for it.
   struct Sum {
-    // What takes longer than this is a thread that has lost its processor.
-    static constexpr uint64_t kMostNs = 100'000;
+    // What takes longer is a thread that has lost its processor.
+    static constexpr uint64_t kMostNs = 100'000;  // of a batch, or a page
+    static constexpr uint64_t kMostEachNs = 40'000;
     void Add(uint64_t cost_ns, size_t n) {
-      ns.fetch_add(std::min(cost_ns, n * kMostNs), std::memory_order_relaxed);
+      ns.fetch_add(std::min(cost_ns, std::max(kMostNs, n * kMostEachNs)),
+                   std::memory_order_relaxed);
       pages.fetch_add(n, std::memory_order_relaxed);
     }
     uint64_t Ns() const { return ns.load(std::memory_order_relaxed); }
@@ -92,9 +97,10 @@ class RoadChoice {
 
   // A mean of fewer single pages that came tells nothing.
   static constexpr uint64_t kEnough = 16;
+  // A trial in which so many have left, and fewer came, ends without a result.
+  static constexpr size_t kLongest = 4 * kTrial;
 
   static bool Pays(uint64_t moving, uint64_t copying) { return 8 * moving < 7 * copying; }
-  bool HaveSeen(size_t pages) const { return out_.Pages() >= pages && in_.Pages() >= kEnough; }
   void Pace(size_t pages);
   void Learn();
   bool TrialIsDear() const;

@@ -28,11 +28,19 @@ void CopyProtectedPage(std::byte* to, uintptr_t from) {
 #endif
 }
 
+// Pages that are moved with no more flushes than copying them takes: two runs at most.
+bool AreNeighbours(std::span<const PageIndex> pages) {
+  const size_t first = RunOf(pages);
+  if (first == pages.size()) return first > 1;
+  return first > 1 && first + RunOf(pages.subspan(first)) == pages.size() &&
+         pages.size() - first > 1;
+}
+
 }  // namespace
 
 void Unmapper::TakeOut(std::span<const PageIndex> pages, std::span<uint32_t> slots) {
   if (pages.empty()) return;
-  const bool neighbours = pages.size() > 1 && RunOf(pages) == pages.size();
+  const bool neighbours = AreNeighbours(pages);
   const bool move =
       roads_.can_move() && (neighbours || roads_.move() || !uffd_.has_write_protect());
   const uint64_t start = base::NowNs();

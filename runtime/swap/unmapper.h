@@ -10,8 +10,8 @@
 //          Linux 6.17 on), and the protection is lifted from those that stay. Stores to either trap
 //          meanwhile, and wait.
 //
-// Whichever has been cheaper of late is taken (RoadChoice). Pages that are all neighbours are
-// moved.
+// Whichever has been cheaper of late is taken (RoadChoice). Pages of which all are
+// neighbours, in one run or two, are moved: that takes no more flushes.
 //
 // Pages that stay, though their span is protected, must not be written by the kernel (a system call
 // would fail), so none of them may be pinned. Who pins raises the count and then waits until the

@@ -20,16 +20,15 @@ namespace tandem::swap {
 
 // Tells `roads` of costs until that road is in use, and not only tried.
 inline void Prefer(bool move, RoadChoice& roads) {
-  for (int i = 0; i < 100; ++i) {
-    roads.NoteIn(move, 100);
-    roads.NoteIn(!move, 1000);
-  }
-  const auto leave = [&] {
-    roads.NoteOut(roads.move(), (roads.move() == move ? 100 : 1000) * 16, 16);
+  const auto come_and_leave = [&] {
+    const bool now = roads.move();
+    const uint64_t cost_ns = now == move ? 100 : 1000;
+    for (int i = 0; i < 16; ++i) roads.NoteIn(now, cost_ns);
+    roads.NoteOut(now, 16 * cost_ns, 16);
   };
-  for (size_t left = 0; left < 2 * RoadChoice::kSeldom; left += 16) leave();
-  while (roads.move() == move) leave();  // until the other one is tried
-  while (roads.move() != move) leave();
+  for (size_t left = 0; left < 2 * RoadChoice::kSeldom; left += 16) come_and_leave();
+  while (roads.move() == move) come_and_leave();  // until the other one is tried
+  while (roads.move() != move) come_and_leave();
 }
 
 class PartsTest : public RoadTest {

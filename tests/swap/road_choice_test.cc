@@ -122,13 +122,35 @@ TEST_F(RoadChoiceTest, StaysWhereItIsIfNothingComesPageByPage) {
   }
 }
 
-TEST_F(RoadChoiceTest, CopiesRunsAsLongAsMovingIsUnknown) {
-  EXPECT_FALSE(roads_.MovesRun(16));
-  roads_.NoteIn(false, 1000);
+TEST_F(RoadChoiceTest, MovesLongRunsAsLongAsNothingIsKnown) {
   for (int i = 0; i < 1000; ++i) {
-    EXPECT_FALSE(roads_.MovesRun(16));
+    EXPECT_TRUE(roads_.MovesRun(RoadChoice::kLongRun));
+    EXPECT_FALSE(roads_.MovesRun(RoadChoice::kLongRun - 1));
     roads_.NoteNeighboursOut(16);
   }
+  EXPECT_FALSE(roads_.move());
+}
+
+TEST_F(RoadChoiceTest, ATrialEndsThoughNothingComesPageByPage) {
+  in_[true] = out_[true] = 900;
+  Run(RoadChoice::kWindow);
+  ASSERT_TRUE(roads_.move());
+  int batches = 0;
+  while (roads_.move() && batches < 100) {
+    roads_.NoteOut(true, kBatch * 900, kBatch);
+    ++batches;
+  }
+  EXPECT_LE(batches * kBatch, RoadChoice::kWarmUp + 4 * RoadChoice::kTrial + kBatch);
+}
+
+TEST_F(RoadChoiceTest, MovingIsLeftAlsoIfPagesComeInRunsOnly) {
+  in_[true] = out_[true] = 500;
+  Run(RoadChoice::kOften);
+  ASSERT_TRUE(roads_.move());
+  for (size_t left = 0; left < 2 * RoadChoice::kWindow; left += kBatch) {
+    roads_.NoteOut(roads_.move(), kBatch * 20'000, kBatch);
+  }
+  EXPECT_FALSE(roads_.move());
 }
 
 TEST_F(RoadChoiceTest, MovesARunIfOneStepIsCheaperThanToCopyEachPage) {
