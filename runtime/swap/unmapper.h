@@ -42,7 +42,7 @@ class Unmapper {
       : table_(table), staging_(staging), uffd_(uffd), roads_(roads) {}
 
   // Takes out up to kMaxPages local pages, which are LEAVING; slots[i] holds pages[i] then. May
-  // wait for slots, before any page is touched. One thread at a time.
+  // wait for slots. One thread at a time.
   void TakeOut(std::span<const PageIndex> pages, std::span<uint32_t> slots);
 
   // True while stores to the page may trap although it is local and stays; also of pages near it.

@@ -114,6 +114,31 @@ TEST_P(Failures, OfTwoServersTheOneThatDiesIsNamedAndTheOtherGoesOnServing) {
   }
 }
 
+TEST_P(Failures, TransfersPassThoseThatWaitForAServerThatIsStopped) {
+  if (ServesWhenStopped()) GTEST_SKIP() << "its device or memory goes on serving";
+  constexpr size_t kHeldUp = 40;  // more than one batch
+  const std::unique_ptr<ServerProcess> second = StartServer(AnyAddress("failures-too"));
+  const std::unique_ptr<Fabric> fabric = OpenOrDie(RigOfTwo(*second).fabric);
+  const uint32_t slab = fabric->LendSlab(kHeldUp * kPage).value();
+  const uint32_t on_second = fabric->LendSlab(kPage).value();
+  Endpoint endpoint(*fabric, kHeldUp + 1);
+  Endpoint reader(*fabric, 1);
+  Fill(endpoint.Page(kHeldUp), 7);
+  server_->Stop();
+  for (size_t i = 0; i < kHeldUp; ++i) {
+    ASSERT_TRUE(endpoint.Post(endpoint.Write({slab, i * kPage}, i, i)));
+  }
+  ASSERT_TRUE(endpoint.Post(endpoint.Write({on_second, 0}, kHeldUp, kHeldUp)));
+  EXPECT_TRUE(swap::Eventually([&] {
+    Completion none[1];
+    (void)endpoint.channel().Poll(std::span(none).first(0));
+    return reader.Carry(reader.Read({on_second, 0}, 0, 1)) == Outcome::kDone &&
+           IsFilledWith(reader.Page(0), 7);
+  }));
+  server_->Signal(SIGCONT);
+  EXPECT_EQ(endpoint.Await(kHeldUp + 1).size(), kHeldUp + 1);
+}
+
 // The server hears of the channel for the first time when there is nobody at its other end.
 TEST_P(Failures, AClientThatIsGoneBeforeItsFirstRequestIsReadHarmsNobody) {
   for (int round = 0; round < 5; ++round) {
