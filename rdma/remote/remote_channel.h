@@ -80,7 +80,7 @@ class RemoteChannel final : public Channel {
     std::unique_ptr<Connection> connection;  // null while there is none
     uint32_t demand_on_wire = 0;
     uint32_t others_on_wire = 0;
-    uint64_t refused_in = 0;  // the last round of Issue in which nothing more could go
+    uint64_t refused_in = 0;  // the last issue_round_ in which nothing more could go
   };
 
   RemoteChannel(RemoteFabric& fabric, RoadNumber number);
@@ -100,8 +100,8 @@ class RemoteChannel final : public Channel {
   RemoteFabric& fabric_;
   RoadNumber number_;
   SlotLists<Slot, kLaneCount + 1> slots_;
-  std::deque<Road> roads_;  // one for each server; a wire has a fixed address
-  uint64_t issue_round_ = 0;
+  std::deque<Road> roads_;                      // one for each server; a wire has a fixed address
+  uint64_t issue_round_ = 0;                    // of Issue, through one lane
   std::array<uint32_t, kLaneCount> waiting_{};  // transfers of a lane that are to be sent
   size_t in_flight_ = 0;
   uint64_t posted_ = 0;

@@ -15,6 +15,8 @@ void RoadChoice::Pace(size_t pages) {
         Settle(false, kOften);
       } else if (until_trial_ == 0 && known_[now].in.load(std::memory_order_relaxed) > 0) {
         Begin(Stage::kWarmUp, !now);
+      } else {
+        Begin(Stage::kInUse, now);
       }
       return;
     case Stage::kWarmUp:
@@ -40,13 +42,11 @@ void RoadChoice::Pace(size_t pages) {
   Settle(!now, kSeldom);
 }
 
-// Keeps the means of what was seen, if it was enough, and begins anew.
+// Keeps the means of what was seen, if it was enough.
 void RoadChoice::Learn() {
   Cost& cost = known_[move()];
   if (in_.Pages() >= kEnough) cost.in.store(in_.Ns() / in_.Pages(), std::memory_order_relaxed);
   if (out_.Pages() > 0) cost.out = out_.Ns() / out_.Pages();
-  in_.Clear();
-  out_.Clear();
 }
 
 // It has cost more than twice what the other road would have, and not by a page or two.

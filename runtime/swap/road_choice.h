@@ -8,10 +8,10 @@
 // either. For the same reason a single page tells nothing about the other road: it is tried for a
 // while, both ways, and the beginning does not count.
 //
-//     IN USE --many pages have left--> WARM UP --> TRIAL
-//       ^ ^                              |           |
-//       | +----it is far dearer----------+-----------+
-//       +------the cheaper one after kTrial pages----+
+//     IN USE --many pages have left--> WARM UP ------> TRIAL
+//       ^ ^                               |              |
+//       | +--far dearer: as before--------+--------------+
+//       +--the cheaper one; copying if too few came------+
 //
 // Copying is the rule, from the first page on: what moving costs the threads that it interrupts is
 // not seen here, and where several run a page that is moved costs twenty times as much. So moving
@@ -57,12 +57,12 @@ class RoadChoice {
   void NoteIn(bool moved, uint64_t ns) {
     if (moved == move()) in_.Add(ns, 1);
   }
-  // A batch has left that was no run of neighbours.
+  // A batch has left, and not as neighbours.
   void NoteOut(bool moved, uint64_t ns, size_t pages) {
     if (moved == move()) out_.Add(ns, pages);
     Pace(pages);
   }
-  // One that was: those are moved whatever is in use, but time has passed.
+  // As neighbours, in one run or two: moved whatever is in use, but time has passed.
   void NoteNeighboursOut(size_t pages) { Pace(pages); }
 
  private:

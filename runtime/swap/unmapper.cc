@@ -28,12 +28,12 @@ void CopyProtectedPage(std::byte* to, uintptr_t from) {
 #endif
 }
 
-// Pages that are moved with no more flushes than copying them takes: two runs at most.
+// Each has a neighbour, and there are two runs at most: to move them takes no more flushes than to
+// copy them.
 bool AreNeighbours(std::span<const PageIndex> pages) {
   const size_t first = RunOf(pages);
-  if (first == pages.size()) return first > 1;
-  return first > 1 && first + RunOf(pages.subspan(first)) == pages.size() &&
-         pages.size() - first > 1;
+  const size_t rest = pages.size() - first;
+  return first > 1 && (rest == 0 || (rest > 1 && RunOf(pages.subspan(first)) == rest));
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 //          Linux 6.17 on), and the protection is lifted from those that stay. Stores to either trap
 //          meanwhile, and wait.
 //
-// Whichever has been cheaper of late is taken (RoadChoice). Pages of which all are
+// Whichever has been cheaper of late is taken (RoadChoice). Pages that are all
 // neighbours, in one run or two, are moved: that takes no more flushes.
 //
 // Pages that stay, though their span is protected, must not be written by the kernel (a system call

@@ -84,6 +84,15 @@ TEST_P(UnmapperTest, TakesOutPagesInAnyOrderNearOrFar) {
   }
 }
 
+TEST_P(UnmapperTest, TakesOutNeighboursInOneRunTwoOrMore) {
+  for (const std::vector<PageIndex>& pages : std::vector<std::vector<PageIndex>>{
+           {10, 11, 12}, {10, 11, 12, 400, 401}, {10, 11, 12, 400}, {10, 11, 40, 41, 400, 401}}) {
+    if (UseMove()) Prefer(false, *roads_);
+    TakeOut(pages);
+    for (const PageIndex page : pages) Map(page);
+  }
+}
+
 TEST_P(UnmapperTest, TakesOutPagesThatAreFarApart) {
   constexpr PageIndex kFar = Unmapper::kMaxDistance;
   for (int round = 0; round < 2; ++round) {
